@@ -1,0 +1,2 @@
+//! ticketflow
+fn main(){}
