@@ -1,0 +1,21 @@
+//! What the six steps hand on: each type is one step's durable output.
+
+mod account;
+mod classification;
+mod draft;
+mod extraction;
+mod issue;
+mod measure;
+mod research;
+mod resolution;
+mod review;
+
+pub use account::{AiAccount, AiStatus, Tokens};
+pub use classification::Classification;
+pub use draft::{Action, Draft};
+pub use extraction::{Amount, DateMention, Extraction, Risk};
+pub use issue::IssueType;
+pub use measure::{Fraction, NotAFraction, NotASentiment, Sentiment};
+pub use research::{ArticleHit, EarlierTicket, Research};
+pub use resolution::{DecidedBy, Resolution, Routing};
+pub use review::{PolicyViolation, Review, Verdict, ViolationCode};
