@@ -29,6 +29,8 @@ impl Database {
         PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(10))
+            // A round trip per use to ask whether the connection still works: a lost answer is recognised anyway.
+            .test_before_acquire(false)
             .connect_with(self.options()?)
             .await
             .context("cannot connect to the database; is DATABASE_URL right and the server running?")

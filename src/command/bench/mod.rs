@@ -76,7 +76,7 @@ async fn measure(args: &BenchArgs, database: &Database, scratch: &str) -> anyhow
 }
 
 async fn connect(options: PgConnectOptions) -> anyhow::Result<PgPool> {
-    Ok(PgPoolOptions::new().max_connections(24).connect_with(options).await?)
+    Ok(PgPoolOptions::new().max_connections(24).test_before_acquire(false).connect_with(options).await?)
 }
 
 fn eprint_phase(name: &str) {

@@ -43,7 +43,7 @@ pub(super) struct Enqueues {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Idle {
     pub(super) seconds: f64,
-    pub(super) transactions_per_second: f64,
+    pub(super) queries_per_second: f64,
 }
 
 pub(super) struct Bench {
@@ -143,13 +143,11 @@ impl Bench {
         let before = Probe::take(&self.pool).await?;
         let started = Instant::now();
         tokio::time::sleep(time).await;
-        let transactions = before.transactions(&self.pool).await?;
+        let queries = before.queries(&self.pool).await?;
         let seconds = started.elapsed().as_secs_f64();
         shutdown.request();
         worker.await?;
-        // The probe itself asks five times.
-        let asked = usize::try_from(transactions).unwrap_or(0).saturating_sub(5);
-        Ok(Idle { seconds, transactions_per_second: as_f64(asked) / seconds })
+        Ok(Idle { seconds, queries_per_second: as_f64(usize::try_from(queries)?) / seconds })
     }
 
     /// Single-row commits, sorted: what durability costs on this machine.

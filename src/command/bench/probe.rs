@@ -5,6 +5,9 @@ use serde::Serialize;
 use sqlx::PgPool;
 use std::time::Duration;
 
+/// Statements that taking a probe costs.
+const OWN_QUERIES: i64 = 4;
+
 /// The server's counters at one moment.
 #[derive(Debug, Clone)]
 pub(super) struct Probe {
@@ -83,9 +86,11 @@ impl Probe {
         })
     }
 
-    /// Transactions since `self` was taken.
-    pub(super) async fn transactions(&self, pool: &PgPool) -> anyhow::Result<i64> {
-        Ok(Self::take(pool).await?.transactions - self.transactions)
+    /// Statements since `self` was taken, its own not counted; transactions where statements are not counted.
+    pub(super) async fn queries(&self, pool: &PgPool) -> anyhow::Result<i64> {
+        let after = Self::take(pool).await?;
+        let statements = after.statements.zip(self.statements).map(|(after, before)| after - before);
+        Ok((statements.unwrap_or(after.transactions - self.transactions) - OWN_QUERIES).max(0))
     }
 }
 

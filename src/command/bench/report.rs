@@ -50,7 +50,7 @@ impl Report {
             self.enqueues.per_second,
             cost(&self.enqueues.cost)
         ))?;
-        out(&format!("idle worker: {:.2} transactions/s", self.idle.transactions_per_second))?;
+        out(&format!("idle worker: {:.2} queries/s", self.idle.queries_per_second))?;
         out(&format!("floor, plain SQL, 32 runs a batch, 8 clients, enqueue included: {floor:.0} runs/s"))
     }
 }
