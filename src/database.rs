@@ -18,6 +18,11 @@ impl Database {
         Self { url }
     }
 
+    /// The URL; it may carry a password.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(crate) fn options(&self) -> anyhow::Result<PgConnectOptions> {
         // The URL may carry a password: it is never part of a message.
         let options = PgConnectOptions::from_str(&self.url)

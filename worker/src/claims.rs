@@ -206,8 +206,10 @@ impl Claims {
             self.session.held.drop_run(run.id, run.epoch);
             return;
         };
-        self.session.held.start(run.id, run.epoch);
-        let (session, shutdown, timers) = (self.session.clone(), self.shutdown.clone(), self.timers.clone());
+        let abort = self.shutdown.abort.child_token();
+        self.session.held.start(run.id, run.epoch, abort.clone());
+        let shutdown = Shutdown { stop: self.shutdown.stop.clone(), abort };
+        let (session, timers) = (self.session.clone(), self.timers.clone());
         self.running.spawn(async move { advance(&session, run, &shutdown, &timers, place).await });
     }
 

@@ -6,7 +6,7 @@ mod probe;
 mod report;
 mod workload;
 
-use crate::database::Database;
+use crate::{config::Config, database::Database, output::say, runtime::Home};
 use anyhow::Context as _;
 use phases::Bench;
 use report::Report;
@@ -33,17 +33,23 @@ pub(crate) struct BenchArgs {
     json: bool,
 }
 
-pub(crate) async fn run(args: BenchArgs, database: &Database) -> anyhow::Result<()> {
+pub(crate) async fn run(args: BenchArgs, config: &Config) -> anyhow::Result<()> {
+    let home = Home::find_or_open(config).await?;
+    let report = on_scratch_database(&args, &home.database).await;
+    home.close().await?;
+    report?.print(args.json)
+}
+
+async fn on_scratch_database(args: &BenchArgs, database: &Database) -> anyhow::Result<Report> {
     let scratch = format!("ticketflow_bench_{}", std::process::id());
     let server = database.connect(2).await?;
     sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {scratch}")))
         .execute(&server)
         .await
         .context("cannot create a scratch database; bench needs a role that may")?;
-    let outcome = measure(&args, database, &scratch).await;
+    let outcome = measure(args, database, &scratch).await;
     sqlx::query(AssertSqlSafe(format!("DROP DATABASE {scratch} WITH (FORCE)"))).execute(&server).await?;
-    let report = outcome?;
-    report.print(args.json)
+    outcome
 }
 
 async fn measure(args: &BenchArgs, database: &Database, scratch: &str) -> anyhow::Result<Report> {
@@ -58,18 +64,18 @@ async fn measure(args: &BenchArgs, database: &Database, scratch: &str) -> anyhow
         }
     }
     let bench = Bench::new(pool.clone(), args.capacity)?;
-    eprint_phase("enqueue throughput, 16 clients");
+    announce("enqueue throughput, 16 clients");
     let enqueues = bench.enqueues(args.runs / 2, 16).await?;
-    eprint_phase("throughput, one worker");
+    announce("throughput, one worker");
     let throughput = bench.throughput(args.runs - args.runs / 2, 1).await?;
     anyhow::ensure!(bench.is_empty().await?, "runs were left over");
-    eprint_phase("throughput, two workers");
+    announce("throughput, two workers");
     let two_workers = bench.throughput(args.runs, 2).await?;
-    eprint_phase("latency of one run at a time");
+    announce("latency of one run at a time");
     let latency = bench.latency(args.latency_runs).await?;
-    eprint_phase("idle");
+    announce("idle");
     let idle = bench.idle(Duration::from_secs(args.idle_seconds)).await?;
-    eprint_phase("floor");
+    announce("floor");
     let floor = floor::measure(&pool, Duration::from_secs(10)).await?;
     let server: String = sqlx::query_scalar("SELECT version()").fetch_one(&pool).await?;
     Ok(Report { server, enqueues, throughput, two_workers, latency, idle, floor })
@@ -79,6 +85,6 @@ async fn connect(options: PgConnectOptions) -> anyhow::Result<PgPool> {
     Ok(PgPoolOptions::new().max_connections(24).test_before_acquire(false).connect_with(options).await?)
 }
 
-fn eprint_phase(name: &str) {
-    tracing::info!(phase = name, "measuring");
+fn announce(phase: &str) {
+    say(&format!("measuring: {phase}"));
 }
