@@ -16,9 +16,12 @@ RUN apt-get update \
 COPY --from=builder /usr/local/bin/ticketflow /usr/local/bin/ticketflow
 COPY LICENSE NOTICE /usr/share/doc/ticketflow/
 USER ticketflow
+# In a container loopback reaches nobody. Elsewhere the API only listens once TICKETFLOW_TRUST_NETWORK=1 says that no
+# stranger can connect.
+ENV TICKETFLOW_LISTEN=0.0.0.0:8000
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["ticketflow", "healthcheck"]
 ENTRYPOINT ["ticketflow"]
-# Needs DATABASE_URL: the image brings no PostgreSQL. In a container loopback reaches nobody.
-CMD ["up", "--listen", "0.0.0.0:8000"]
+# Needs DATABASE_URL: the image brings no PostgreSQL.
+CMD ["up"]
