@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use ticketflow_engine::event::EventKind;
-
-/// Name of the signal by which a person decides about a draft.
-pub(crate) const APPROVAL: &str = "approval";
+use ticketflow_tickets::{ticket::topics, triage::APPROVAL_SIGNAL};
 
 macro_rules! event_types {
     ($($(#[$doc:meta])* $variant:ident => $text:literal,)+) => {
@@ -78,7 +76,7 @@ impl EventType {
     /// The type of an event of this kind with this payload.
     pub(crate) fn of(kind: EventKind, payload: &str) -> Self {
         let subject = || serde_json::from_str::<Subject>(payload).unwrap_or_default();
-        let approval = || subject().signal.as_deref() == Some(APPROVAL);
+        let approval = || subject().signal.as_deref() == Some(APPROVAL_SIGNAL);
         match kind {
             EventKind::Created => Self::Created,
             EventKind::StepCompleted => Self::StepComplete,
@@ -100,10 +98,14 @@ impl EventType {
     }
 
     fn of_topic(topic: &str) -> Self {
-        [Self::Edited, Self::Resolved, Self::Reopened, Self::Assigned, Self::Tagged]
-            .into_iter()
-            .find(|word| word.as_str() == topic)
-            .unwrap_or(Self::Note)
+        match topic {
+            topics::EDITED => Self::Edited,
+            topics::RESOLVED => Self::Resolved,
+            topics::REOPENED => Self::Reopened,
+            topics::ASSIGNED => Self::Assigned,
+            topics::TAGGED => Self::Tagged,
+            _ => Self::Note,
+        }
     }
 }
 

@@ -22,6 +22,7 @@ pub use state::{ApiSettings, ApiState};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
+    http::StatusCode,
     middleware::from_fn,
     routing::{get, post},
 };
@@ -33,40 +34,42 @@ use tower_http::{
     timeout::TimeoutLayer,
     trace::TraceLayer,
 };
-use axum::http::StatusCode;
 
 /// The whole API, at the root and under `/api/v1`.
 pub fn router(state: ApiState) -> Router {
-    let routes = routes();
+    let routes = routes(&state.settings);
+    let trace = TraceLayer::new_for_http()
+        .make_span_with(layers::span)
+        .on_request(())
+        .on_response(layers::log_response)
+        .on_failure(());
+    let timeout = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, state.settings.request_timeout);
+    // Outermost first: whatever goes wrong further in, the answer has an id, a log line and a measurement.
     let layers = ServiceBuilder::new()
         .map_request(layers::drop_bad_request_id)
         .layer(SetRequestIdLayer::x_request_id(layers::FreshRequestId))
         .layer(PropagateRequestIdLayer::x_request_id())
-        .layer(
-            TraceLayer::new_for_http()
-                .make_span_with(layers::span)
-                .on_request(())
-                .on_response(layers::log_response)
-                .on_failure(()),
-        )
+        .layer(trace)
         .layer(from_fn(layers::measure))
         .layer(CompressionLayer::new())
         .layer(from_fn(problem::render))
         .layer(CatchPanicLayer::new())
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, state.settings.request_timeout));
+        .layer(timeout);
     Router::new()
         .merge(routes.clone())
         .nest("/api/v1", routes)
         .fallback(async || Problem::bare(Code::NoRoute))
-        .layer(DefaultBodyLimit::max(state.settings.body_limit))
         .layer(layers)
         .with_state(state)
 }
 
 /// Every route.
-fn routes() -> Router<ApiState> {
-    use routes::{control, events, health, operations, run, workflows};
+fn routes(settings: &ApiSettings) -> Router<ApiState> {
+    use routes::{approvals, articles, control, events, health, operations, run, stats, tickets, workflows};
+    let batch = post(tickets::batch::submit).layer(DefaultBodyLimit::max(settings.batch_limit));
     Router::new()
+        .route("/tickets", get(tickets::list::list).post(tickets::submit::submit))
+        .route("/tickets/{id}", get(tickets::show::show))
         .route("/tickets/{id}/events", get(events::list))
         .route("/tickets/{id}/events/verify", get(events::verify))
         .route("/tickets/{id}/run", get(run::show))
@@ -75,6 +78,12 @@ fn routes() -> Router<ApiState> {
         .route("/tickets/{id}/pause", post(control::pause))
         .route("/tickets/{id}/retry", post(control::retry))
         .route("/tickets/{id}/fork", post(control::fork))
+        .route("/approvals", get(approvals::list))
+        .route("/approvals/{id}/decide", post(approvals::decide))
+        .route("/stats", get(stats::stats))
+        .route("/articles", get(articles::list))
+        .route("/articles/search", get(articles::search))
+        .route("/articles/{id}", get(articles::show))
         .route("/queue/stats", get(operations::queue))
         .route("/workers", get(operations::workers))
         .route("/workflows", get(workflows::list))
@@ -83,4 +92,6 @@ fn routes() -> Router<ApiState> {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::scrape))
+        .layer(DefaultBodyLimit::max(settings.body_limit))
+        .route("/tickets/batch", batch)
 }

@@ -5,7 +5,7 @@ use ticketflow_engine::observe;
 
 /// Seconds an answer took, by method, route template and status.
 pub(crate) const HTTP_DURATION: &str = "http_request_duration_seconds";
-/// Tickets posted, by what became of them: `created`, `replayed` or `refused`.
+/// Tickets posted, by what became of them: `created` or `replayed`.
 pub(crate) const TICKETS_CREATED: &str = "tickets_created_total";
 /// Tickets that wait for a person.
 pub(crate) const AWAITING_APPROVAL: &str = "awaiting_approval";
@@ -17,7 +17,7 @@ pub fn describe() {
     describe_histogram!(HTTP_DURATION, Unit::Seconds, "Time an HTTP answer took");
     describe_counter!(TICKETS_CREATED, "Tickets posted, by what became of them");
     describe_gauge!(AWAITING_APPROVAL, "Tickets that wait for a person's decision");
-    for status in ["created", "replayed", "refused"] {
+    for status in ["created", "replayed"] {
         ticket_posted(status, 0);
     }
     counter!(observe::LEASE_EXPIRED).increment(0);

@@ -8,8 +8,8 @@ use serde_json::{
 use std::collections::BTreeMap;
 use ticketflow_engine::StepName;
 
-/// Most characters of a reason, a name or a comment.
-const MAX_LINE: usize = 2_000;
+/// Most characters of a step's name.
+const MAX_NAME: usize = 200;
 
 /// The fields of an object, as far as they were asked for.
 pub(crate) struct Fields<'a> {
@@ -48,10 +48,10 @@ impl<'a> Fields<'a> {
     }
 
     /// A text that must be there.
-    pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
+    pub(crate) fn text(&mut self, name: &'static str, max: usize) -> Option<String> {
         match self.get(name) {
             None => self.refuse(name, "required", "is required"),
-            Some(value) => self.visible(name, value, MAX_LINE),
+            Some(value) => self.visible(name, value, max),
         }
     }
 
@@ -65,7 +65,7 @@ impl<'a> Fields<'a> {
 
     /// The name of a step that may be there. The outer `None` is a fault.
     pub(crate) fn optional_step(&mut self, name: &'static str) -> Option<Option<StepName>> {
-        let step = self.optional_text(name, MAX_LINE)?;
+        let step = self.optional_text(name, MAX_NAME)?;
         Some(step.as_deref().map(StepName::new))
     }
 
@@ -151,9 +151,9 @@ mod tests {
     fn every_fault_is_named_and_unknown_fields_too() {
         let value = json!({ "reason": " ", "approved": "yes", "b/c": 1 });
         let mut fields = Fields::of(&value).unwrap();
-        assert_eq!(fields.text("reason"), None);
+        assert_eq!(fields.text("reason", 9), None);
         assert_eq!(fields.boolean("approved"), None);
-        assert_eq!(fields.text("decided_by"), None);
+        assert_eq!(fields.text("decided_by", 9), None);
         let faults: Vec<_> = fields.finish().into_iter().map(|f| (f.pointer, f.code.unwrap())).collect();
         let expected = [
             ("/reason", "blank"),
@@ -178,7 +178,7 @@ mod tests {
         let value = json!({ "outputs": { "draft": { "text": ["a\0"] } }, "reason": "a\u{1}b" });
         let mut fields = Fields::of(&value).unwrap();
         assert!(fields.outputs("outputs").is_none());
-        assert!(fields.text("reason").is_none());
+        assert!(fields.text("reason", 9).is_none());
         assert_eq!(fields.finish().len(), 2);
     }
 }

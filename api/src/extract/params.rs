@@ -20,7 +20,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 }
 
 impl Params {
-    fn parse(query: &str) -> Result<Self, Problem> {
+    /// Reads a query string.
+    pub(crate) fn parse(query: &str) -> Result<Self, Problem> {
         let mut left = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             if value.contains('\0') {

@@ -65,7 +65,7 @@ pub(crate) async fn render(request: Request, next: Next) -> Response {
     let id = id.map(str::to_owned);
     let mut response = next.run(request).await;
     let Some(problem) = problem_of(&mut response) else { return response };
-    log(&problem);
+    problem.log();
     let document = Document::new(problem, id);
     let body = serde_json::to_vec(&document).unwrap_or_default();
     let headers = response.headers_mut();
@@ -88,13 +88,16 @@ fn problem_of(response: &mut Response) -> Option<Problem> {
     (is_error && !is_json).then(|| Problem::bare(Code::of_status(status)))
 }
 
-fn log(problem: &Problem) {
-    let Some(cause) = &problem.cause else { return };
-    let cause: &(dyn Error + 'static) = &**cause;
-    let code = problem.code.as_str();
-    if problem.code.retryable() {
-        tracing::warn!(problem.code = code, error = cause, "a request was not carried out for now");
-    } else {
-        tracing::error!(problem.code = code, error = cause, "a request failed");
+impl Problem {
+    /// Logs what led to it, if something of ours did. To be called where the problem is written down, and only there.
+    pub(crate) fn log(&self) {
+        let Some(cause) = &self.cause else { return };
+        let cause: &(dyn Error + 'static) = &**cause;
+        let code = self.code.as_str();
+        if self.code.retryable() {
+            tracing::warn!(problem.code = code, error = cause, "a request was not carried out for now");
+        } else {
+            tracing::error!(problem.code = code, error = cause, "a request failed");
+        }
     }
 }

@@ -3,7 +3,10 @@
 use crate::{
     extract::{Body, BodyDocument, RunPath, object},
     problem::{Code, Fault, Problem},
-    routes::run::{RunView, load},
+    routes::{
+        run::{RunView, load},
+        tickets,
+    },
     state::ApiState,
 };
 use axum::{
@@ -18,13 +21,17 @@ use sqlx::Connection;
 use ticketflow_engine::{
     RunId, StepName, StoreError, client::EditedOutputs, event::Note, store::control,
 };
+use ticketflow_tickets::ticket::TicketStatus;
+
+/// Most characters of a reason.
+const MAX_REASON: usize = 2_000;
 
 /// Why an operator acts.
 pub(crate) struct Reason(String);
 
 impl BodyDocument for Reason {
     fn parse(value: &Value) -> Result<Self, Vec<Fault>> {
-        object(value, |fields| fields.text("reason").map(Self))
+        object(value, |fields| fields.text("reason", MAX_REASON).map(Self))
     }
 }
 
@@ -38,7 +45,7 @@ pub(crate) struct Resume {
 impl BodyDocument for Resume {
     fn parse(value: &Value) -> Result<Self, Vec<Fault>> {
         object(value, |fields| {
-            let (reason, from_step) = (fields.text("reason"), fields.optional_step("from_step"));
+            let (reason, from_step) = (fields.text("reason", MAX_REASON), fields.optional_step("from_step"));
             let edited = fields.outputs("edited_outputs");
             Some(Self { reason: reason?, from_step: from_step?, edited: edited? })
         })
@@ -55,17 +62,26 @@ pub(crate) struct Fork {
 impl BodyDocument for Fork {
     fn parse(value: &Value) -> Result<Self, Vec<Fault>> {
         object(value, |fields| {
-            let (reason, from_step) = (fields.text("reason"), fields.text("from_step"));
+            let (reason, from_step) = (fields.text("reason", MAX_REASON), fields.text("from_step", MAX_REASON));
             let edited = fields.optional_json("edited_output");
             Some(Self { reason: reason?, from_step: StepName::new(&from_step?), edited: edited? })
         })
     }
 }
 
-type Answer = Result<Json<RunView>, Problem>;
+/// How things stand after an action.
+#[derive(Debug, Serialize)]
+pub(crate) struct Acted {
+    ticket_id: RunId,
+    status: TicketStatus,
+    run: RunView,
+}
+
+type Answer = Result<Json<Acted>, Problem>;
 
 async fn answer(state: &ApiState, run: RunId) -> Answer {
-    load(state, run).await.map(Json)
+    let ticket = tickets::show::load(state, run).await?;
+    Ok(Json(Acted { ticket_id: run, status: ticket.status, run: load(state, run).await? }))
 }
 
 /// `POST /tickets/{id}/cancel`
@@ -113,7 +129,7 @@ pub(crate) async fn resume(
 struct Forked {
     ticket_id: RunId,
     forked_from: RunId,
-    status: &'static str,
+    status: TicketStatus,
 }
 
 /// `POST /tickets/{id}/fork`
@@ -125,7 +141,7 @@ pub(crate) async fn fork(
     let edited = edited_before(&state, run, &body).await?;
     let forked = state.client.fork(run, &state.actor(), body.from_step, edited).await?;
     note_reason(&state, forked, body.reason).await?;
-    let answer = Json(Forked { ticket_id: forked, forked_from: run, status: "pending" });
+    let answer = Json(Forked { ticket_id: forked, forked_from: run, status: TicketStatus::Pending });
     let location = HeaderValue::try_from(format!("/tickets/{forked}"));
     let location = location.map_err(Problem::internal)?;
     Ok((StatusCode::CREATED, [(LOCATION, location)], answer).into_response())

@@ -4,12 +4,13 @@ use crate::{
     event_type::EventType,
     extract::{Params, RunPath},
     problem::Problem,
+    routes::next_link,
     state::ApiState,
 };
 use axum::{
     Json,
     extract::{OriginalUri, State},
-    http::{HeaderMap, HeaderValue, header::LINK},
+    http::HeaderMap,
 };
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -96,12 +97,6 @@ pub(crate) async fn list(
     Ok((link.unwrap_or_default(), Json(events?)))
 }
 
-/// The header that leads to the next page (RFC 8288).
-pub(crate) fn next_link(path: &str, query: &str) -> HeaderMap {
-    let link = HeaderValue::try_from(format!("<{path}?{query}>; rel=\"next\""));
-    link.map(|link| HeaderMap::from_iter([(LINK, link)])).unwrap_or_default()
-}
-
 async fn require(connection: &mut PgConnection, run: RunId) -> Result<(), Problem> {
     let header = control::header(connection, run, false).await?;
     header.map(drop).ok_or_else(|| Problem::not_found("ticket", &run))
@@ -183,11 +178,5 @@ mod tests {
         let broken = Verification::of(RunId::from_uuid(uuid::Uuid::nil()), &[row("{}")]);
         let json = serde_json::to_value(&broken).unwrap();
         assert_eq!((&json["intact"], &json["first_broken_seq"]), (&false.into(), &0.into()));
-    }
-
-    #[test]
-    fn a_next_page_has_a_link() {
-        let headers = next_link("/api/v1/tickets/x/events", "after=3&limit=2");
-        assert_eq!(headers[LINK], "</api/v1/tickets/x/events?after=3&limit=2>; rel=\"next\"");
     }
 }

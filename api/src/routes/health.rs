@@ -1,7 +1,7 @@
 //! What load balancers, orchestrators and Prometheus ask. These must answer when the database does not, hence a
 //! short time limit on everything they ask of it.
 
-use crate::state::ApiState;
+use crate::{metrics, state::ApiState};
 use axum::{
     Json,
     extract::State,
@@ -19,6 +19,7 @@ use ticketflow_engine::{
         stats::{self, QueueStats},
     },
 };
+use ticketflow_tickets::ticket;
 
 /// Longest a health check waits for the database.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -36,6 +37,7 @@ enum Condition {
 struct Reading {
     queue: QueueStats,
     workers: usize,
+    awaiting_approval: i64,
 }
 
 async fn read(state: &ApiState) -> Option<Reading> {
@@ -44,7 +46,8 @@ async fn read(state: &ApiState) -> Option<Reading> {
         let queue = stats::queue(&mut connection).await?;
         let workers = lease::list(&mut connection).await?;
         let workers = workers.iter().filter(|worker| worker.alive).count();
-        Ok::<_, StoreError>(Reading { queue, workers })
+        let awaiting_approval = ticket::awaiting_approval(&mut connection).await?;
+        Ok::<_, StoreError>(Reading { queue, workers, awaiting_approval })
     };
     match tokio::time::timeout(PATIENCE, reading).await {
         Ok(Ok(reading)) => Some(reading),
@@ -130,6 +133,7 @@ pub(crate) async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<Pr
 pub(crate) async fn scrape(State(state): State<ApiState>) -> ([(HeaderName, &'static str); 1], String) {
     if let Some(reading) = read(&state).await {
         observe::queue(&reading.queue, reading.workers);
+        metrics::awaiting_approval(reading.awaiting_approval);
     }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render())
 }
@@ -139,7 +143,7 @@ mod tests {
     use super::*;
 
     fn reading(oldest_ready_seconds: f64) -> Reading {
-        Reading { queue: QueueStats { oldest_ready_seconds, ..QueueStats::default() }, workers: 0 }
+        Reading { queue: QueueStats { oldest_ready_seconds, ..QueueStats::default() }, workers: 0, awaiting_approval: 0 }
     }
 
     #[test]
