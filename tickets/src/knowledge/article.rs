@@ -35,4 +35,15 @@ impl Article {
             .chain(self.good_to_know.iter().map(String::as_str))
             .chain(std::iter::once(self.when_to_contact.as_str()))
     }
+
+    /// The article as a Markdown page.
+    pub fn to_markdown(&self) -> String {
+        let numbered = (1..).zip(&self.steps).map(|(number, step)| format!("{number}. {step}\n"));
+        let steps: String = numbered.collect();
+        let facts: String = self.good_to_know.iter().map(|fact| format!("- {fact}\n")).collect();
+        format!(
+            "# {}\n\n{}\n\n## Steps\n\n{steps}\n## Good to know\n\n{facts}\n## When to contact us\n\n{}\n",
+            self.title, self.summary, self.when_to_contact,
+        )
+    }
 }
