@@ -3,6 +3,7 @@
 mod command;
 mod database;
 mod output;
+mod postgres;
 
 use clap::Parser;
 
