@@ -4,8 +4,12 @@
 
 mod advice;
 mod binaries;
+mod cluster;
 mod download;
+mod endpoint;
 mod error;
 mod layout;
 mod lock;
+mod postmaster;
+mod settings;
 mod user;
