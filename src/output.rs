@@ -53,7 +53,7 @@ pub(crate) fn print_one(record: &Value, format: Format, id: &str) -> anyhow::Res
     match format {
         Format::Table => {
             let mut table = comfy_table::Table::new();
-            table.load_preset(comfy_table::presets::NOTHING);
+            table.load_style(comfy_table::presets::NOTHING);
             for (name, value) in record.as_object().into_iter().flatten() {
                 let shown = if value.is_object() || value.is_array() {
                     serde_json::to_string_pretty(value)?
@@ -79,7 +79,7 @@ pub(crate) fn print_one(record: &Value, format: Format, id: &str) -> anyhow::Res
 
 fn table(records: &[Value], columns: &[Column]) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::NOTHING);
+    table.load_style(comfy_table::presets::NOTHING);
     table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
     table.set_header(columns.iter().map(|(title, _)| *title));
     for record in records {

@@ -7,7 +7,7 @@ use crate::{
     postgres::{EmbeddedOptions, EmbeddedPostgres},
 };
 use anyhow::Context as _;
-use sqlx::PgPool;
+use sqlx::{PgPool, migrate::Migrator};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -75,25 +75,30 @@ impl Home {
     }
 }
 
+/// The engine's tables and the tickets', as one schema.
+fn migrator() -> Migrator {
+    let parts = [&ticketflow_engine::MIGRATOR, &ticketflow_tickets::MIGRATOR];
+    Migrator::with_migrations(parts.iter().flat_map(|part| part.iter()).cloned().collect())
+}
+
 /// Brings the schema up to date and the shipped articles in.
 pub(crate) async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
-    for migrator in [&ticketflow_engine::MIGRATOR, &ticketflow_tickets::MIGRATOR] {
-        let mut migrator = sqlx::migrate::Migrator { ..migrator.clone() };
-        // Each part of the schema sees the other's migrations in the same table.
-        migrator.set_ignore_missing(true);
-        migrator.run(pool).await.context("the schema could not be brought up to date")?;
-    }
+    migrator().run(pool).await.context("the schema could not be brought up to date")?;
     let mut connection = pool.acquire().await?;
     ticketflow_tickets::knowledge::seed(&mut connection).await.context("the articles could not be stored")?;
     Ok(())
 }
 
-/// Whether migrations are missing in the database.
+/// How many migrations the database lacks.
 pub(crate) async fn pending_migrations(pool: &PgPool) -> anyhow::Result<usize> {
-    let known: Vec<i64> =
-        sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success").fetch_all(pool).await.unwrap_or_default();
-    let wanted = [&ticketflow_engine::MIGRATOR, &ticketflow_tickets::MIGRATOR];
-    Ok(wanted.iter().flat_map(|migrator| migrator.iter()).filter(|step| !known.contains(&step.version)).count())
+    let migrated: bool =
+        sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(pool).await?;
+    let applied: Vec<i64> = if migrated {
+        sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success").fetch_all(pool).await?
+    } else {
+        Vec::new()
+    };
+    Ok(migrator().iter().filter(|migration| !applied.contains(&migration.version)).count())
 }
 
 /// The workflows, as configured.
