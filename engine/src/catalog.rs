@@ -1,11 +1,6 @@
 //! Every workflow a process knows, by name and version.
 
-use crate::{
-    error::DefinitionError,
-    id::DefinitionId,
-    retry::StepPolicy,
-    workflow::Definition,
-};
+use crate::{error::DefinitionError, id::DefinitionId, retry::StepPolicy, workflow::Definition};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// The definitions a process can enqueue and run.
@@ -23,7 +18,11 @@ impl Catalog {
         let mut catalog = Self::default();
         for definition in definitions {
             let id = definition.id.clone();
-            if catalog.definitions.insert(id.clone(), Arc::new(definition)).is_some() {
+            if catalog
+                .definitions
+                .insert(id.clone(), Arc::new(definition))
+                .is_some()
+            {
                 return Err(DefinitionError::DuplicateDefinition(id));
             }
         }
@@ -37,7 +36,9 @@ impl Catalog {
 
     /// The newest version of a workflow: what new runs get.
     pub fn latest(&self, workflow: &str) -> Option<&Arc<Definition>> {
-        self.definitions.values().rfind(|definition| &*definition.id.workflow == workflow)
+        self.definitions
+            .values()
+            .rfind(|definition| &*definition.id.workflow == workflow)
     }
 
     /// Every definition, by name and version.
@@ -83,9 +84,15 @@ impl Catalog {
         change: impl Fn(&mut StepPolicy),
     ) -> Result<(), DefinitionError> {
         let mut found = false;
-        for definition in self.definitions.values_mut().filter(|d| &*d.id.workflow == workflow) {
+        for definition in self
+            .definitions
+            .values_mut()
+            .filter(|d| &*d.id.workflow == workflow)
+        {
             // A catalog is configured before it is shared, so the definition has no other owner yet.
-            let Some(definition) = Arc::get_mut(definition) else { continue };
+            let Some(definition) = Arc::get_mut(definition) else {
+                continue;
+            };
             for step in definition.steps.iter_mut().filter(|s| s.name.as_str() == step) {
                 change(&mut step.policy);
                 found = true;
@@ -94,6 +101,9 @@ impl Catalog {
         if found {
             return Ok(());
         }
-        Err(DefinitionError::UnknownOverride { workflow: workflow.to_owned(), step: step.to_owned() })
+        Err(DefinitionError::UnknownOverride {
+            workflow: workflow.to_owned(),
+            step: step.to_owned(),
+        })
     }
 }

@@ -58,7 +58,10 @@ impl History {
     /// # Errors
     /// If an event cannot follow on those before it.
     pub fn fold(run: RunId, log: &[EventRecord]) -> Result<Self, IllegalTransition> {
-        let not_a_start = |event: &'static str| IllegalTransition { event, state: "not created" };
+        let not_a_start = |event: &'static str| IllegalTransition {
+            event,
+            state: "not created",
+        };
         let (first, rest) = log.split_first().ok_or_else(|| not_a_start("nothing"))?;
         let Event::Created(created) = &first.event else {
             return Err(not_a_start(first.event.kind().as_str()));
@@ -73,7 +76,15 @@ impl History {
             .fork
             .iter()
             .flat_map(|fork| &fork.outputs)
-            .map(|(step, output)| (step.clone(), Checkpoint { order: 0, output: output.clone().into() }))
+            .map(|(step, output)| {
+                (
+                    step.clone(),
+                    Checkpoint {
+                        order: 0,
+                        output: output.clone().into(),
+                    },
+                )
+            })
             .collect();
         Self {
             run,
@@ -109,10 +120,20 @@ impl History {
                 }
             }
             Event::Failed(failure) => self.error_code = Some(failure.code.clone()),
-            Event::Created(_) | Event::StepRetried(_) | Event::Slept(_) | Event::Waited(_)
-            | Event::SignalReceived(_) | Event::WaitTimedOut(_) | Event::LeaseExpired(_)
-            | Event::Noted(_) | Event::Annotated(_) | Event::Paused(_) | Event::RetriedNow(_)
-            | Event::Migrated(_) | Event::Cancelled(_) | Event::Completed(_) => {}
+            Event::Created(_)
+            | Event::StepRetried(_)
+            | Event::Slept(_)
+            | Event::Waited(_)
+            | Event::SignalReceived(_)
+            | Event::WaitTimedOut(_)
+            | Event::LeaseExpired(_)
+            | Event::Noted(_)
+            | Event::Annotated(_)
+            | Event::Paused(_)
+            | Event::RetriedNow(_)
+            | Event::Migrated(_)
+            | Event::Cancelled(_)
+            | Event::Completed(_) => {}
         }
         Ok(())
     }
@@ -122,7 +143,14 @@ impl History {
     /// # Errors
     /// If the event cannot be encoded.
     pub fn chain(&self, event: Event, stamp: Stamp) -> Result<EventRecord, StoreError> {
-        record(self.run, self.seq.next(), self.hash, Some(self.state.step.clone()), event, stamp)
+        record(
+            self.run,
+            self.seq.next(),
+            self.hash,
+            Some(self.state.step.clone()),
+            event,
+            stamp,
+        )
     }
 
     /// Whether the step has a checkpoint.
@@ -142,22 +170,37 @@ impl History {
 
     /// A step's latest checkpoint, as JSON.
     pub fn output(&self, step: &str) -> Option<&RawValue> {
-        self.checkpoints.get(&StepName::new(step)).map(|checkpoint| &*checkpoint.output)
+        self.checkpoints
+            .get(&StepName::new(step))
+            .map(|checkpoint| &*checkpoint.output)
     }
 
     /// Every checkpoint, by step.
     pub fn outputs(&self) -> impl Iterator<Item = (&StepName, &RawValue)> {
-        self.checkpoints.iter().map(|(step, checkpoint)| (step, &*checkpoint.output))
+        self.checkpoints
+            .iter()
+            .map(|(step, checkpoint)| (step, &*checkpoint.output))
     }
 
     fn keep(&mut self, step: StepName, output: Arc<RawValue>) {
-        self.checkpoints.insert(step, Checkpoint { order: self.completions, output });
+        self.checkpoints.insert(
+            step,
+            Checkpoint {
+                order: self.completions,
+                output,
+            },
+        );
         self.completions += 1;
     }
 
     /// A run that goes on from an earlier step must not see what that step and those after it made before.
     fn forget_from(&mut self, step: &StepName) {
-        if let Some(order) = self.checkpoints.get(step).map(|checkpoint| checkpoint.order).filter(|&o| o > 0) {
+        if let Some(order) = self
+            .checkpoints
+            .get(step)
+            .map(|checkpoint| checkpoint.order)
+            .filter(|&o| o > 0)
+        {
             self.checkpoints.retain(|_, checkpoint| checkpoint.order < order);
         }
     }
@@ -189,6 +232,23 @@ pub fn record(
         payload_digest: Hash::of(payload.as_bytes()),
     };
     let hash = link.hash(previous);
-    let Stamp { epoch, attempt, actor, duration_ms, at } = stamp;
-    Ok(EventRecord { seq, epoch, step, attempt, actor, duration_ms, at, event, payload, hash })
+    let Stamp {
+        epoch,
+        attempt,
+        actor,
+        duration_ms,
+        at,
+    } = stamp;
+    Ok(EventRecord {
+        seq,
+        epoch,
+        step,
+        attempt,
+        actor,
+        duration_ms,
+        at,
+        event,
+        payload,
+        hash,
+    })
 }

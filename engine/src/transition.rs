@@ -130,11 +130,18 @@ impl Phase {
     pub fn effect(&self) -> Effect {
         match self {
             Self::Runnable { .. } => Effect::Run,
-            Self::Backoff { until } | Self::Sleeping { until } => {
-                Effect::Park { state: LiveState::Sleeping, wake_at: Some(*until) }
-            }
-            Self::Waiting { until, .. } => Effect::Park { state: LiveState::Waiting, wake_at: *until },
-            Self::Paused { .. } => Effect::Park { state: LiveState::Paused, wake_at: None },
+            Self::Backoff { until } | Self::Sleeping { until } => Effect::Park {
+                state: LiveState::Sleeping,
+                wake_at: Some(*until),
+            },
+            Self::Waiting { until, .. } => Effect::Park {
+                state: LiveState::Waiting,
+                wake_at: *until,
+            },
+            Self::Paused { .. } => Effect::Park {
+                state: LiveState::Paused,
+                wake_at: None,
+            },
             Self::Finishing => Effect::Finish,
             Self::Failed => Effect::Close(RunStatus::Failed),
             Self::Cancelled => Effect::Close(RunStatus::Cancelled),
@@ -144,7 +151,10 @@ impl Phase {
 
     /// Whether a step may be called, now or when its time has come.
     const fn can_run(&self) -> bool {
-        matches!(self, Self::Runnable { .. } | Self::Backoff { .. } | Self::Sleeping { .. })
+        matches!(
+            self,
+            Self::Runnable { .. } | Self::Backoff { .. } | Self::Sleeping { .. }
+        )
     }
 
     /// Whether a worker may hold a run in this phase.
@@ -157,7 +167,10 @@ impl RunState {
     /// The state after the log's first event.
     pub fn start(created: &Created) -> Self {
         Self {
-            definition: DefinitionId { workflow: created.workflow.clone(), version: created.version },
+            definition: DefinitionId {
+                workflow: created.workflow.clone(),
+                version: created.version,
+            },
             step: created.step.clone(),
             phase: Phase::Runnable { arrival: None },
             failed_attempts: 0,
@@ -195,7 +208,10 @@ const fn runnable(arrival: Option<Arrival>) -> Phase {
 /// # Errors
 /// [`IllegalTransition`] if the event cannot happen to a run in this state.
 pub fn transition(state: RunState, event: &Event) -> Result<RunState, IllegalTransition> {
-    let refused = IllegalTransition { event: event.kind().as_str(), state: state.phase.name() };
+    let refused = IllegalTransition {
+        event: event.kind().as_str(),
+        state: state.phase.name(),
+    };
     let phase = &state.phase;
     match event {
         Event::StepCompleted(_) | Event::StepRetried(_) | Event::Slept(_) | Event::Waited(_)
@@ -207,18 +223,29 @@ pub fn transition(state: RunState, event: &Event) -> Result<RunState, IllegalTra
         Event::WaitTimedOut(_) if matches!(phase, Phase::Waiting { until: Some(_), .. }) => {
             Ok(state.rest(runnable(Some(Arrival::TimedOut))))
         }
-        Event::LeaseExpired(expired) if phase.can_be_held() => {
-            Ok(RunState { crashes: expired.crashes, ..state })
-        }
+        Event::LeaseExpired(expired) if phase.can_be_held() => Ok(RunState {
+            crashes: expired.crashes,
+            ..state
+        }),
         Event::Noted(_) if phase.can_be_held() => Ok(state),
         Event::Annotated(_) => Ok(state),
         Event::Completed(_) if matches!(phase, Phase::Finishing) => Ok(state.rest(Phase::Completed)),
         Event::Failed(_) if phase.can_be_held() => Ok(state.rest(Phase::Failed)),
-        Event::Paused(_) | Event::Resumed(_) | Event::RetriedNow(_) | Event::Migrated(_)
+        Event::Paused(_)
+        | Event::Resumed(_)
+        | Event::RetriedNow(_)
+        | Event::Migrated(_)
         | Event::Cancelled(_) => intervene(state, event).ok_or(refused),
-        Event::Created(_) | Event::StepCompleted(_) | Event::StepRetried(_) | Event::Slept(_)
-        | Event::Waited(_) | Event::WaitTimedOut(_) | Event::LeaseExpired(_) | Event::Noted(_)
-        | Event::Completed(_) | Event::Failed(_) => Err(refused),
+        Event::Created(_)
+        | Event::StepCompleted(_)
+        | Event::StepRetried(_)
+        | Event::Slept(_)
+        | Event::Waited(_)
+        | Event::WaitTimedOut(_)
+        | Event::LeaseExpired(_)
+        | Event::Noted(_)
+        | Event::Completed(_)
+        | Event::Failed(_) => Err(refused),
     }
 }
 
@@ -234,21 +261,35 @@ fn advance(mut state: RunState, event: &Event) -> RunState {
         }
         Event::StepRetried(retried) => {
             state.failed_attempts += 1;
-            state.rest(Phase::Backoff { until: retried.retry_at })
+            state.rest(Phase::Backoff {
+                until: retried.retry_at,
+            })
         }
         Event::Slept(slept) => state.rest(Phase::Sleeping { until: slept.until }),
-        Event::Waited(waited) => {
-            state.rest(Phase::Waiting { signal: waited.signal.clone(), until: waited.until })
-        }
-        Event::Created(_) | Event::SignalReceived(_) | Event::WaitTimedOut(_) | Event::LeaseExpired(_)
-        | Event::Noted(_) | Event::Annotated(_) | Event::Paused(_) | Event::Resumed(_)
-        | Event::RetriedNow(_) | Event::Migrated(_) | Event::Cancelled(_) | Event::Failed(_)
+        Event::Waited(waited) => state.rest(Phase::Waiting {
+            signal: waited.signal.clone(),
+            until: waited.until,
+        }),
+        Event::Created(_)
+        | Event::SignalReceived(_)
+        | Event::WaitTimedOut(_)
+        | Event::LeaseExpired(_)
+        | Event::Noted(_)
+        | Event::Annotated(_)
+        | Event::Paused(_)
+        | Event::Resumed(_)
+        | Event::RetriedNow(_)
+        | Event::Migrated(_)
+        | Event::Cancelled(_)
+        | Event::Failed(_)
         | Event::Completed(_) => state,
     }
 }
 
 fn signalled(mut state: RunState, received: &SignalReceived) -> Option<RunState> {
-    let Phase::Waiting { signal, .. } = &state.phase else { return None };
+    let Phase::Waiting { signal, .. } = &state.phase else {
+        return None;
+    };
     if *signal != received.signal || !state.consumed.insert(received.number) {
         return None;
     }
@@ -258,9 +299,9 @@ fn signalled(mut state: RunState, received: &SignalReceived) -> Option<RunState>
 /// What an operator's action does.
 fn intervene(mut state: RunState, event: &Event) -> Option<RunState> {
     match (event, state.phase.clone()) {
-        (Event::Paused(_), before) if before.can_be_held() => {
-            Some(state.rest(Phase::Paused { before: Box::new(before) }))
-        }
+        (Event::Paused(_), before) if before.can_be_held() => Some(state.rest(Phase::Paused {
+            before: Box::new(before),
+        })),
         (Event::Resumed(resumed), phase) => match (&resumed.from_step, phase) {
             (None, Phase::Paused { before }) => Some(state.rest(*before)),
             (from_step, Phase::Paused { .. } | Phase::Failed | Phase::Cancelled) => {
@@ -271,12 +312,21 @@ fn intervene(mut state: RunState, event: &Event) -> Option<RunState> {
         },
         (Event::RetriedNow(_), Phase::Backoff { .. }) => Some(state.rest(runnable(None))),
         (Event::RetriedNow(_), Phase::Sleeping { .. }) => Some(state.rest(runnable(Some(Arrival::Woke)))),
-        (Event::Migrated(migrated), phase) if phase.can_be_held() || matches!(phase, Phase::Paused { .. }) => {
+        (Event::Migrated(migrated), phase)
+            if phase.can_be_held() || matches!(phase, Phase::Paused { .. }) =>
+        {
             state.definition.version = migrated.to_version;
             let moved = match phase {
-                Phase::Paused { .. } => Phase::Paused { before: Box::new(runnable(None)) },
-                Phase::Runnable { .. } | Phase::Backoff { .. } | Phase::Sleeping { .. }
-                | Phase::Waiting { .. } | Phase::Finishing | Phase::Failed | Phase::Cancelled
+                Phase::Paused { .. } => Phase::Paused {
+                    before: Box::new(runnable(None)),
+                },
+                Phase::Runnable { .. }
+                | Phase::Backoff { .. }
+                | Phase::Sleeping { .. }
+                | Phase::Waiting { .. }
+                | Phase::Finishing
+                | Phase::Failed
+                | Phase::Cancelled
                 | Phase::Completed => runnable(None),
             };
             Some(state.enter(migrated.to_step.clone(), moved))

@@ -37,7 +37,9 @@ impl Wakeup {
             notify,
             sending: AtomicBool::new(false),
         };
-        Self { shared: Arc::new(shared) }
+        Self {
+            shared: Arc::new(shared),
+        }
     }
 
     /// Whether NOTIFY is used.
@@ -75,14 +77,20 @@ impl Wakeup {
             // Runs that become ready from here on send a NOTIFY of their own.
             shared.sending.store(false, Ordering::Release);
             if let Err(error) = send(&pool).await {
-                tracing::debug!(error = &error as &dyn std::error::Error, "a wake-up was not sent; the poll will do");
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    "a wake-up was not sent; the poll will do"
+                );
             }
         });
     }
 }
 
 async fn send(pool: &PgPool) -> Result<(), StoreError> {
-    let mut connection = pool.acquire().await.map_err(StoreError::database("connect for a wake-up"))?;
+    let mut connection = pool
+        .acquire()
+        .await
+        .map_err(StoreError::database("connect for a wake-up"))?;
     sqlx::query!("SELECT pg_notify($1, '')", CHANNEL)
         .execute(&mut *connection)
         .await

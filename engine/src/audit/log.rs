@@ -59,13 +59,23 @@ async fn check_batch(
             sound.push((*run, definition, log));
         }
     }
-    let changes = sound.iter().map(|(run, definition, log)| (definition, Change { run: *run, events: log }));
+    let changes = sound.iter().map(|(run, definition, log)| {
+        (
+            definition,
+            Change {
+                run: *run,
+                events: log,
+            },
+        )
+    });
     for (projection, changes) in by_projection(catalog, changes) {
         let differences = projection
             .verify(&mut *connection, &changes)
             .await
             .map_err(StoreError::database("verify a projection"))?;
-        differences.into_iter().for_each(|difference| report.add(Invariant::I9, None, difference));
+        differences
+            .into_iter()
+            .for_each(|difference| report.add(Invariant::I9, None, difference));
     }
     Ok(())
 }
@@ -157,7 +167,11 @@ fn check_log(
         Effect::Run | Effect::Park { .. } | Effect::Finish => RunStatus::Live,
     };
     if closed.as_str() != status {
-        report.add(Invariant::I1, Some(run), format!("its header is {status}, its log says {closed}"));
+        report.add(
+            Invariant::I1,
+            Some(run),
+            format!("its header is {status}, its log says {closed}"),
+        );
     }
     Some((history.state.definition, log))
 }
@@ -187,7 +201,10 @@ pub fn verify_chain(run: RunId, rows: &[EventRow]) -> Result<Hash, ChainError> {
                 at: row.at,
                 payload_digest,
             };
-            Ok(Stored { link, hash: Hash::try_from(row.hash.as_slice())? })
+            Ok(Stored {
+                link,
+                hash: Hash::try_from(row.hash.as_slice())?,
+            })
         })
         .collect();
     chain::verify(stored?)
@@ -198,11 +215,20 @@ fn check_epochs(run: RunId, log: &[EventRecord], report: &mut Report) {
     for pair in log.windows(2) {
         let (before, after) = (&pair[0], &pair[1]);
         if after.epoch < before.epoch {
-            let detail = format!("event {} has epoch {} after {}", after.seq.0, after.epoch.0, before.epoch.0);
+            let detail = format!(
+                "event {} has epoch {} after {}",
+                after.seq.0, after.epoch.0, before.epoch.0
+            );
             report.add(Invariant::I5, Some(run), detail);
         }
-        if after.epoch == before.epoch && after.actor != before.actor && both_workers(&before.actor, &after.actor) {
-            let detail = format!("{} and {} wrote under epoch {}", before.actor, after.actor, after.epoch.0);
+        if after.epoch == before.epoch
+            && after.actor != before.actor
+            && both_workers(&before.actor, &after.actor)
+        {
+            let detail = format!(
+                "{} and {} wrote under epoch {}",
+                before.actor, after.actor, after.epoch.0
+            );
             report.add(Invariant::I7, Some(run), detail);
         }
     }
@@ -230,9 +256,18 @@ fn check_checkpoints(run: RunId, log: &[EventRecord], report: &mut Report) {
             }
             Event::Resumed(resumed) => open.extend(resumed.from_step.clone()),
             Event::Migrated(migrated) => drop(open.insert(migrated.to_step.clone())),
-            Event::StepRetried(_) | Event::Slept(_) | Event::Waited(_) | Event::SignalReceived(_)
-            | Event::WaitTimedOut(_) | Event::LeaseExpired(_) | Event::Noted(_) | Event::Annotated(_)
-            | Event::Paused(_) | Event::RetriedNow(_) | Event::Cancelled(_) | Event::Failed(_)
+            Event::StepRetried(_)
+            | Event::Slept(_)
+            | Event::Waited(_)
+            | Event::SignalReceived(_)
+            | Event::WaitTimedOut(_)
+            | Event::LeaseExpired(_)
+            | Event::Noted(_)
+            | Event::Annotated(_)
+            | Event::Paused(_)
+            | Event::RetriedNow(_)
+            | Event::Cancelled(_)
+            | Event::Failed(_)
             | Event::Completed(_) => {}
         }
     }

@@ -102,10 +102,12 @@ impl Client {
             .catalog
             .latest(&request.workflow)
             .ok_or_else(|| ControlError::UnknownDefinition(DefinitionId::new(&request.workflow, 1)))?;
-        definition.check_input(&request.input).map_err(|error| ControlError::BadValue {
-            what: "the input".to_owned(),
-            problem: error.to_string(),
-        })?;
+        definition
+            .check_input(&request.input)
+            .map_err(|error| ControlError::BadValue {
+                what: "the input".to_owned(),
+                problem: error.to_string(),
+            })?;
         new_run(definition, request, self.clock.now()).map_err(ControlError::from)
     }
 }
@@ -115,7 +117,10 @@ fn new_run(
     request: EnqueueRequest,
     at: DateTime<Utc>,
 ) -> Result<NewRun, StoreError> {
-    let bucket = request.guard.as_ref().map(|guard| Bucket(guard.key_hash.as_bytes()[0]));
+    let bucket = request
+        .guard
+        .as_ref()
+        .map(|guard| Bucket(guard.key_hash.as_bytes()[0]));
     let id = RunId::new(at, entropy(), bucket);
     let (step, fork) = match request.fork {
         Some((step, fork)) => (step, Some(fork)),
@@ -129,7 +134,13 @@ fn new_run(
         input: request.input,
         fork,
     };
-    let stamp = Stamp { epoch: Epoch(0), attempt: 0, actor: request.actor, duration_ms: None, at };
+    let stamp = Stamp {
+        epoch: Epoch(0),
+        attempt: 0,
+        actor: request.actor,
+        duration_ms: None,
+        at,
+    };
     Ok(NewRun {
         id,
         definition: definition.id.clone(),
@@ -139,7 +150,14 @@ fn new_run(
         start_at: request.start_at,
         guard: request.guard,
         traceparent: request.traceparent,
-        created: record(id, Seq(0), Hash::GENESIS, Some(step), Event::Created(created), stamp)?,
+        created: record(
+            id,
+            Seq(0),
+            Hash::GENESIS,
+            Some(step),
+            Event::Created(created),
+            stamp,
+        )?,
     })
 }
 
@@ -151,7 +169,7 @@ pub(super) struct Enqueuer {
 }
 
 impl Enqueuer {
-    pub(super) fn start(pool: PgPool, catalog: Catalog, wakeup: Wakeup) -> Self {
+    pub(super) fn start(pool: &PgPool, catalog: &Catalog, wakeup: &Wakeup) -> Self {
         let (sender, receiver) = mpsc::channel(4 * BATCH_CAP);
         let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..TASKS {
@@ -193,7 +211,9 @@ impl Writer {
             // the next, and finds the first one's run.
             let mut keys = HashSet::new();
             let (now, later) = batch.into_iter().partition(|(run, _)| {
-                run.guard.as_ref().is_none_or(|guard| keys.insert(*guard.key_hash.as_bytes()))
+                run.guard
+                    .as_ref()
+                    .is_none_or(|guard| keys.insert(*guard.key_hash.as_bytes()))
             });
             held_over = later;
             self.write(now).await;
@@ -212,7 +232,11 @@ impl Writer {
                 }
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, runs = runs.len(), "a batch was not enqueued");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    runs = runs.len(),
+                    "a batch was not enqueued"
+                );
                 for (run, reply) in runs.into_iter().zip(replies) {
                     answer(reply, self.write_alone(&run).await);
                 }
@@ -222,7 +246,11 @@ impl Writer {
 
     /// Writes one run after a failure whose answer may have been lost: if the run is there, it was written.
     async fn write_alone(&self, run: &NewRun) -> Result<Enqueued, StoreError> {
-        let mut connection = self.pool.acquire().await.map_err(StoreError::database("connect to enqueue"))?;
+        let mut connection = self
+            .pool
+            .acquire()
+            .await
+            .map_err(StoreError::database("connect to enqueue"))?;
         if control::header(&mut connection, run.id, false).await?.is_some() {
             self.wakeup.ready(&self.pool, 1);
             return Ok(Enqueued::Created(run.id));
@@ -230,20 +258,35 @@ impl Writer {
         drop(connection);
         let outcomes = self.attempt(std::slice::from_ref(run)).await?;
         self.wakeup.ready(&self.pool, 1);
-        outcomes.into_iter().next().ok_or_else(|| StoreError::database("enqueue a run")(sqlx::Error::RowNotFound))
+        outcomes
+            .into_iter()
+            .next()
+            .ok_or_else(|| StoreError::database("enqueue a run")(sqlx::Error::RowNotFound))
     }
 
     async fn attempt(&self, runs: &[NewRun]) -> Result<Vec<Enqueued>, StoreError> {
-        let mut connection = self.pool.acquire().await.map_err(StoreError::database("connect to enqueue"))?;
+        let mut connection = self
+            .pool
+            .acquire()
+            .await
+            .map_err(StoreError::database("connect to enqueue"))?;
         let projected = runs.iter().any(|run| {
-            self.catalog.get(&run.definition).is_some_and(|definition| definition.projection.is_some())
+            self.catalog
+                .get(&run.definition)
+                .is_some_and(|definition| definition.projection.is_some())
         });
         if !projected {
             return enqueue::enqueue(&mut connection, runs).await;
         }
-        let mut transaction = connection.begin().await.map_err(StoreError::database("begin to enqueue"))?;
+        let mut transaction = connection
+            .begin()
+            .await
+            .map_err(StoreError::database("begin to enqueue"))?;
         let outcomes = write(&mut transaction, &self.catalog, runs).await?;
-        transaction.commit().await.map_err(StoreError::database("commit what was enqueued"))?;
+        transaction
+            .commit()
+            .await
+            .map_err(StoreError::database("commit what was enqueued"))?;
         Ok(outcomes)
     }
 }
@@ -260,9 +303,18 @@ async fn write(
     runs: &[NewRun],
 ) -> Result<Vec<Enqueued>, StoreError> {
     let outcomes = enqueue::enqueue(connection, runs).await?;
-    let fresh = runs.iter().zip(&outcomes).filter(|(_, outcome)| matches!(outcome, Enqueued::Created(_)));
+    let fresh = runs
+        .iter()
+        .zip(&outcomes)
+        .filter(|(_, outcome)| matches!(outcome, Enqueued::Created(_)));
     let changes = fresh.map(|(run, _)| {
-        (&run.definition, Change { run: run.id, events: std::slice::from_ref(&run.created) })
+        (
+            &run.definition,
+            Change {
+                run: run.id,
+                events: std::slice::from_ref(&run.created),
+            },
+        )
     });
     project(connection, catalog, changes).await?;
     Ok(outcomes)

@@ -1,6 +1,9 @@
 //! Fork: a new run that takes over another's checkpoints up to a step, perhaps with some of them replaced.
 
-use super::{Client, EnqueueRequest, control::{EditedOutputs, check_edited, check_ready}};
+use super::{
+    Client, EnqueueRequest,
+    control::{EditedOutputs, check_edited, check_ready},
+};
 use crate::{
     error::{ControlError, StoreError},
     event::Fork,
@@ -21,13 +24,17 @@ impl Client {
         from_step: StepName,
         edited: EditedOutputs,
     ) -> Result<RunId, ControlError> {
-        let mut connection = self.pool.acquire().await.map_err(StoreError::database("connect"))?;
+        let mut connection = self
+            .pool
+            .acquire()
+            .await
+            .map_err(StoreError::database("connect"))?;
         let header = control::header(&mut connection, parent, false).await?;
         let header = header.ok_or(ControlError::NotFound(parent))?;
         let log = event::load(&mut connection, parent, -1).await?;
         drop(connection);
-        let history = History::fold(parent, &log)
-            .map_err(|source| ControlError::Illegal { run: parent, source })?;
+        let history =
+            History::fold(parent, &log).map_err(|source| ControlError::Illegal { run: parent, source })?;
         let definition = self.definition(&history.state.definition)?;
         check_edited(&definition, &edited)?;
         let before = definition.steps.iter().take_while(|step| step.name != from_step);
@@ -36,9 +43,16 @@ impl Client {
             .collect();
         outputs.extend(edited);
         check_ready(&definition, &from_step, |step| outputs.contains_key(step))?;
-        let fork = Fork { parent, parent_seq: history.seq, outputs };
-        let mut request =
-            EnqueueRequest::new(&header.definition.workflow, history.input().to_owned(), actor.clone());
+        let fork = Fork {
+            parent,
+            parent_seq: history.seq,
+            outputs,
+        };
+        let mut request = EnqueueRequest::new(
+            &header.definition.workflow,
+            history.input().to_owned(),
+            actor.clone(),
+        );
         request.priority = Some(header.priority);
         request.traceparent = header.traceparent;
         request.fork = Some((from_step, fork));

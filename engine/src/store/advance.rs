@@ -101,7 +101,15 @@ impl Columns {
         self.seq_after.push(advance.last_seq().0);
         self.hash.push(advance.hash.as_bytes().to_vec());
         match &advance.row {
-            RowAfter::Live { state, wake_at, step, version, attempt, crashes, deadline_at } => {
+            RowAfter::Live {
+                state,
+                wake_at,
+                step,
+                version,
+                attempt,
+                crashes,
+                deadline_at,
+            } => {
                 self.state.push(Some(state.as_str().to_owned()));
                 self.wake_at.push(*wake_at);
                 self.step.push(Some(step.to_string()));
@@ -173,15 +181,24 @@ impl EventColumns {
 ///
 /// # Errors
 /// If the database did not do it; then nothing was written.
-pub async fn advance(connection: &mut PgConnection, batch: &[&Advance]) -> Result<BTreeSet<usize>, StoreError> {
+pub async fn advance(
+    connection: &mut PgConnection,
+    batch: &[&Advance],
+) -> Result<BTreeSet<usize>, StoreError> {
     let mut columns = Columns::default();
     let mut events = EventColumns::default();
     for (item, advance) in (1i32..).zip(batch) {
         columns.push(advance);
-        advance.events.iter().for_each(|event| events.push(item, advance.run, event));
+        advance
+            .events
+            .iter()
+            .for_each(|event| events.push(item, advance.run, event));
     }
     let moved = execute(connection, &columns, &events).await?;
-    Ok(moved.into_iter().filter_map(|item| usize::try_from(item - 1).ok()).collect())
+    Ok(moved
+        .into_iter()
+        .filter_map(|item| usize::try_from(item - 1).ok())
+        .collect())
 }
 
 async fn execute(
@@ -264,7 +281,9 @@ pub async fn standing(connection: &mut PgConnection, advance: &Advance) -> Resul
         return Ok(Standing::Written);
     }
     match (row.epoch, row.signal_count) {
-        (Some(epoch), Some(signal_count)) if epoch == advance.epoch.0 => Ok(Standing::MovedOn { signal_count }),
+        (Some(epoch), Some(signal_count)) if epoch == advance.epoch.0 => {
+            Ok(Standing::MovedOn { signal_count })
+        }
         _ => Ok(Standing::Fenced),
     }
 }

@@ -98,9 +98,34 @@ impl ClaimedRow {
     }
 
     fn event(self) -> Result<EventRecord, StoreError> {
-        let Self { seq, epoch, kind, step, attempt, actor, payload, duration_ms, at, hash, erased_digest, .. } = self;
-        EventRow { seq, epoch, kind, step, attempt, actor, payload, duration_ms, at, hash, erased_digest }
-            .parse(self.id)
+        let Self {
+            seq,
+            epoch,
+            kind,
+            step,
+            attempt,
+            actor,
+            payload,
+            duration_ms,
+            at,
+            hash,
+            erased_digest,
+            ..
+        } = self;
+        EventRow {
+            seq,
+            epoch,
+            kind,
+            step,
+            attempt,
+            actor,
+            payload,
+            duration_ms,
+            at,
+            hash,
+            erased_digest,
+        }
+        .parse(self.id)
     }
 }
 
@@ -121,7 +146,10 @@ pub async fn claim_limited(
     request: &ClaimRequest<'_>,
 ) -> Result<Claimed, StoreError> {
     let free = limit::lock_queue(connection, request.queue).await?;
-    let request = ClaimRequest { limit: request.limit.min(free), ..request.clone() };
+    let request = ClaimRequest {
+        limit: request.limit.min(free),
+        ..request.clone()
+    };
     if request.limit <= 0 {
         return Ok(Claimed::default());
     }
@@ -140,12 +168,18 @@ async fn claim_with(
         let taken = rows.iter().filter(|row| row.seq == row.live_seq).count();
         let left = request.limit - i64::try_from(taken).unwrap_or(i64::MAX);
         if left > 0 {
-            let request = ClaimRequest { limit: left, ..request.clone() };
+            let request = ClaimRequest {
+                limit: left,
+                ..request.clone()
+            };
             rows.extend(claim_keyed(connection, &request, slots | limit::KEY_SLOT).await?);
         }
     }
     let now = rows.first().map(|row| row.now);
-    Ok(Claimed { runs: gather(connection, rows).await?, now })
+    Ok(Claimed {
+        runs: gather(connection, rows).await?,
+        now,
+    })
 }
 
 async fn claim_free(
@@ -190,10 +224,7 @@ async fn claim_keyed(
 
 /// Groups the rows, one per event, by run. The log was read on the statement's snapshot, the run on its newest
 /// version: where they differ the log is read again.
-async fn gather(
-    connection: &mut PgConnection,
-    rows: Vec<ClaimedRow>,
-) -> Result<Vec<LeasedRun>, StoreError> {
+async fn gather(connection: &mut PgConnection, rows: Vec<ClaimedRow>) -> Result<Vec<LeasedRun>, StoreError> {
     let mut runs: Vec<(LeasedRun, i32)> = Vec::new();
     for row in rows {
         if runs.last().is_none_or(|(run, _)| run.id != row.id) {
@@ -216,5 +247,9 @@ async fn gather(
 
 pub(crate) fn interval(duration: Duration) -> PgInterval {
     let microseconds = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
-    PgInterval { months: 0, days: 0, microseconds }
+    PgInterval {
+        months: 0,
+        days: 0,
+        microseconds,
+    }
 }

@@ -99,7 +99,10 @@ pub async fn heartbeat(
 ///
 /// # Errors
 /// If the database is out of reach.
-pub async fn held(connection: &mut PgConnection, worker: WorkerId) -> Result<Vec<(RunId, Epoch)>, StoreError> {
+pub async fn held(
+    connection: &mut PgConnection,
+    worker: WorkerId,
+) -> Result<Vec<(RunId, Epoch)>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT id AS "id: RunId", epoch AS "epoch: Epoch" FROM live_runs WHERE state = 'leased' AND worker_id = $1"#,
         worker.as_uuid(),
@@ -115,10 +118,13 @@ pub async fn held(connection: &mut PgConnection, worker: WorkerId) -> Result<Vec
 /// # Errors
 /// If the database did not do it.
 pub async fn drain(connection: &mut PgConnection, worker: WorkerId) -> Result<(), StoreError> {
-    sqlx::query!("UPDATE workers SET state = 'draining' WHERE id = $1", worker.as_uuid())
-        .execute(connection)
-        .await
-        .map_err(StoreError::database("drain a worker"))?;
+    sqlx::query!(
+        "UPDATE workers SET state = 'draining' WHERE id = $1",
+        worker.as_uuid()
+    )
+    .execute(connection)
+    .await
+    .map_err(StoreError::database("drain a worker"))?;
     Ok(())
 }
 
@@ -170,7 +176,8 @@ pub async fn hand_back(
     .await
     .map_err(StoreError::database("hand runs back"))?;
     let mut released = limit::Released::default();
-    rows.iter().for_each(|row| released.add(row.slots, &row.queue, row.concurrency_key.as_deref()));
+    rows.iter()
+        .for_each(|row| released.add(row.slots, &row.queue, row.concurrency_key.as_deref()));
     limit::release(connection, &released).await?;
     Ok(rows.len())
 }
@@ -253,6 +260,10 @@ pub async fn list(connection: &mut PgConnection) -> Result<Vec<WorkerRow>, Store
 }
 
 /// Work that some worker has to do now and then.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one independent question each, answered by one statement"
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chores {
     /// A worker died or a step is past its deadline.

@@ -55,7 +55,10 @@ pub async fn send(
     .fetch_optional(connection)
     .await
     .map_err(StoreError::database("send a signal"))?;
-    Ok(row.map(|row| Sent { number: row.signal_count, woke: row.waiting.then_some(row.queue) }))
+    Ok(row.map(|row| Sent {
+        number: row.signal_count,
+        woke: row.waiting.then_some(row.queue),
+    }))
 }
 
 /// The first signal called `name` that the run has not consumed.
@@ -88,7 +91,12 @@ pub async fn pending(
             row: format!("{run} number {}", row.number),
             problem: error.to_string(),
         })?;
-        Ok(SignalReceived { signal: name.to_owned(), number: row.number, from: Actor::new(&row.actor), payload })
+        Ok(SignalReceived {
+            signal: name.to_owned(),
+            number: row.number,
+            from: Actor::new(&row.actor),
+            payload,
+        })
     })
     .transpose()
 }

@@ -10,7 +10,10 @@ use crate::{config::Config, database::Database, output::say, runtime::Home};
 use anyhow::Context as _;
 use phases::Bench;
 use report::Report;
-use sqlx::{AssertSqlSafe, PgPool, postgres::{PgConnectOptions, PgPoolOptions}};
+use sqlx::{
+    AssertSqlSafe, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 use std::time::Duration;
 
 /// Arguments of `bench`.
@@ -48,7 +51,9 @@ async fn on_scratch_database(args: &BenchArgs, database: &Database) -> anyhow::R
         .await
         .context("cannot create a scratch database; bench needs a role that may")?;
     let outcome = measure(args, database, &scratch).await;
-    sqlx::query(AssertSqlSafe(format!("DROP DATABASE {scratch} WITH (FORCE)"))).execute(&server).await?;
+    sqlx::query(AssertSqlSafe(format!("DROP DATABASE {scratch} WITH (FORCE)")))
+        .execute(&server)
+        .await?;
     outcome
 }
 
@@ -58,9 +63,15 @@ async fn measure(args: &BenchArgs, database: &Database, scratch: &str) -> anyhow
     ticketflow_engine::MIGRATOR.run(&pool).await?;
     for extension in ["pg_stat_statements", "pg_walinspect"] {
         // Where they cannot be had the report says less.
-        let created = sqlx::query(AssertSqlSafe(format!("CREATE EXTENSION IF NOT EXISTS {extension}")));
+        let created = sqlx::query(AssertSqlSafe(format!(
+            "CREATE EXTENSION IF NOT EXISTS {extension}"
+        )));
         if let Err(error) = created.execute(&pool).await {
-            tracing::info!(extension, error = &error as &dyn std::error::Error, "not available");
+            tracing::info!(
+                extension,
+                error = &error as &dyn std::error::Error,
+                "not available"
+            );
         }
     }
     let bench = Bench::new(pool.clone(), args.capacity)?;
@@ -78,11 +89,23 @@ async fn measure(args: &BenchArgs, database: &Database, scratch: &str) -> anyhow
     announce("floor");
     let floor = floor::measure(&pool, Duration::from_secs(10)).await?;
     let server: String = sqlx::query_scalar("SELECT version()").fetch_one(&pool).await?;
-    Ok(Report { server, enqueues, throughput, two_workers, latency, idle, floor })
+    Ok(Report {
+        server,
+        enqueues,
+        throughput,
+        two_workers,
+        latency,
+        idle,
+        floor,
+    })
 }
 
 async fn connect(options: PgConnectOptions) -> anyhow::Result<PgPool> {
-    Ok(PgPoolOptions::new().max_connections(24).test_before_acquire(false).connect_with(options).await?)
+    Ok(PgPoolOptions::new()
+        .max_connections(24)
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await?)
 }
 
 fn announce(phase: &str) {
