@@ -82,6 +82,8 @@ pub struct Executor {
     pub actor: Actor,
     /// Whether its leases hold.
     pub fence: Fence,
+    /// Pause before every step, so that people can watch; zero otherwise.
+    pub pace: Duration,
 }
 
 /// One run while this worker holds it.
@@ -213,7 +215,12 @@ impl Executor {
         };
         let context = self.context(held, arrival, abort);
         let started = Instant::now();
-        let attempt = AssertUnwindSafe(step.body.run(&context, &held.history)).catch_unwind();
+        let attempt = async {
+            if !self.pace.is_zero() {
+                tokio::time::sleep(self.pace).await;
+            }
+            AssertUnwindSafe(step.body.run(&context, &held.history)).catch_unwind().await
+        };
         let answer = tokio::select! {
             biased;
             () = abort.cancelled() => None,
