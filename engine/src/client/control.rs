@@ -225,7 +225,9 @@ impl Client {
         check_edited(&definition, edited)?;
         match from_step {
             Some(step) => {
-                check_ready(&definition, step, |name| history.has_checkpoint(name) || edited.contains_key(name))
+                let mut kept = history.clone();
+                kept.forget_from(step);
+                check_ready(&definition, step, |name| kept.has_checkpoint(name) || edited.contains_key(name))
             }
             None => Ok(()),
         }
