@@ -366,5 +366,5 @@ pub(crate) const fn seconds(seconds: u64) -> Duration {
 }
 
 fn interval(duration: Duration) -> PgInterval {
-    PgInterval::try_from(duration).unwrap()
+    PgInterval { months: 0, days: 0, microseconds: duration.as_micros().try_into().unwrap() }
 }
