@@ -29,8 +29,10 @@ const TASKS: usize = 2;
 /// A run somebody wants.
 #[derive(Debug, Clone)]
 pub struct EnqueueRequest {
-    /// Workflow; the newest version this process knows.
+    /// Workflow.
     pub workflow: Arc<str>,
+    /// Version of it; `None`: the newest this process knows.
+    pub version: Option<i32>,
     /// Its input, as JSON.
     pub input: Box<RawValue>,
     /// Who asks.
@@ -52,6 +54,7 @@ impl EnqueueRequest {
     pub fn new(workflow: &str, input: Box<RawValue>, actor: Actor) -> Self {
         Self {
             workflow: workflow.into(),
+            version: None,
             input,
             actor,
             guard: None,
@@ -95,10 +98,12 @@ impl Client {
     }
 
     fn prepare(&self, request: EnqueueRequest) -> Result<NewRun, ControlError> {
-        let definition = self
-            .catalog
-            .latest(&request.workflow)
-            .ok_or_else(|| ControlError::UnknownDefinition(DefinitionId::new(&request.workflow, 1)))?;
+        let wanted = DefinitionId::new(&request.workflow, request.version.unwrap_or(1));
+        let definition = match request.version {
+            Some(_) => self.catalog.get(&wanted),
+            None => self.catalog.latest(&request.workflow),
+        };
+        let definition = definition.ok_or(ControlError::UnknownDefinition(wanted))?;
         definition.check_input(&request.input).map_err(|error| ControlError::BadValue {
             what: "the input".to_owned(),
             problem: error.to_string(),

@@ -39,6 +39,7 @@ impl Client {
         let fork = Fork { parent, parent_seq: history.seq, outputs };
         let mut request =
             EnqueueRequest::new(&header.definition.workflow, history.input().to_owned(), actor.clone());
+        request.version = Some(definition.id.version);
         request.priority = Some(header.priority);
         request.traceparent = header.traceparent;
         request.fork = Some((from_step, fork));
