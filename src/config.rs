@@ -22,13 +22,7 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, env = "TICKETFLOW_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Database to use [default: a private PostgreSQL that is started when needed]
-    #[arg(
-        long,
-        global = true,
-        env = "DATABASE_URL",
-        hide_env_values = true,
-        value_name = "URL"
-    )]
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) database_url: Option<String>,
     /// Where the private PostgreSQL keeps its data
     #[arg(long, global = true, env = "TICKETFLOW_DATA_DIR", value_name = "DIR")]
@@ -147,10 +141,7 @@ impl Config {
     }
 
     pub(crate) fn data_dir(&self) -> Option<PathBuf> {
-        self.args
-            .data_dir
-            .clone()
-            .or_else(|| self.file.database.data_dir.clone())
+        self.args.data_dir.clone().or_else(|| self.file.database.data_dir.clone())
     }
 
     pub(crate) fn notify(&self) -> bool {
@@ -172,15 +163,9 @@ impl Config {
             name: worker_name(),
             queues: queues.or_else(|| file.queues.clone()).unwrap_or_default(),
             capacity: args.capacity.or(file.capacity).unwrap_or(default.capacity).max(1),
-            lease: args
-                .lease
-                .or(file.lease_seconds.map(Duration::from_secs))
-                .unwrap_or(default.lease),
+            lease: args.lease.or(file.lease_seconds.map(Duration::from_secs)).unwrap_or(default.lease),
             poll: file.poll_ms.map_or(default.poll, Duration::from_millis),
-            grace: args
-                .grace
-                .or(file.grace_seconds.map(Duration::from_secs))
-                .unwrap_or(default.grace),
+            grace: args.grace.or(file.grace_seconds.map(Duration::from_secs)).unwrap_or(default.grace),
             committers: default.committers,
             pace: args.pace.unwrap_or_default(),
         }
@@ -218,12 +203,7 @@ mod tests {
 
     #[test]
     fn an_unknown_key_in_the_file_is_refused_by_name() {
-        let error = toml::from_str::<File>("[worker]\ncapasity = 3\n")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("capasity") && error.contains("capacity"),
-            "{error}"
-        );
+        let error = toml::from_str::<File>("[worker]\ncapasity = 3\n").unwrap_err().to_string();
+        assert!(error.contains("capasity") && error.contains("capacity"), "{error}");
     }
 }

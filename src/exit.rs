@@ -27,10 +27,7 @@ impl Exit {
 
     /// An error that ends the program with this code.
     pub(crate) fn with(self, message: impl Into<String>) -> anyhow::Error {
-        anyhow::Error::new(ExitError {
-            exit: self,
-            message: message.into(),
-        })
+        anyhow::Error::new(ExitError { exit: self, message: message.into() })
     }
 }
 
@@ -51,9 +48,6 @@ impl std::error::Error for ExitError {}
 
 /// The code a failure ends the program with.
 pub(crate) fn code_of(error: &anyhow::Error) -> ExitCode {
-    let exit = error
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<ExitError>())
-        .map(|error| error.exit);
+    let exit = error.chain().find_map(|cause| cause.downcast_ref::<ExitError>()).map(|error| error.exit);
     ExitCode::from(exit.unwrap_or(Exit::Failed).code())
 }

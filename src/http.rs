@@ -24,10 +24,8 @@ impl Api {
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
         let base =
             Url::parse(url).with_context(|| format!("{url} is not a URL; --url takes one like {EXAMPLE}"))?;
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .context("cannot set up the HTTP client")?;
+        let client =
+            reqwest::Client::builder().no_proxy().build().context("cannot set up the HTTP client")?;
         Ok(Self { base, client })
     }
 
@@ -41,18 +39,11 @@ impl Api {
     }
 
     pub(crate) async fn text(&self, path: &str) -> anyhow::Result<String> {
-        let response = self
-            .request(Method::GET, path)?
-            .send()
-            .await
-            .map_err(|error| self.unreachable(&error))?;
+        let response =
+            self.request(Method::GET, path)?.send().await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         let text = response.text().await?;
-        if status.is_success() {
-            Ok(text)
-        } else {
-            Err(problem(status, &text))
-        }
+        if status.is_success() { Ok(text) } else { Err(problem(status, &text)) }
     }
 
     pub(crate) async fn post<T: DeserializeOwned>(
@@ -77,20 +68,14 @@ impl Api {
     }
 
     fn request(&self, method: Method, path: &str) -> anyhow::Result<reqwest::RequestBuilder> {
-        let url = self
-            .base
-            .join(path)
-            .with_context(|| format!("{path} is not a path"))?;
+        let url = self.base.join(path).with_context(|| format!("{path} is not a path"))?;
         Ok(self.client.request(method, url))
     }
 
     async fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Answer<T>> {
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
-        let replayed = response
-            .headers()
-            .get("idempotency-replayed")
-            .is_some_and(|value| value == "true");
+        let replayed = response.headers().get("idempotency-replayed").is_some_and(|value| value == "true");
         let text = response.text().await?;
         if !status.is_success() {
             return Err(problem(status, &text));
@@ -115,16 +100,8 @@ const EXAMPLE: &str = "http://127.0.0.1:8000";
 fn problem(status: StatusCode, text: &str) -> anyhow::Error {
     let document: Value = serde_json::from_str(text).unwrap_or(Value::Null);
     let field = |name: &str| document.get(name).and_then(Value::as_str);
-    let mut message = field("detail")
-        .or_else(|| field("title"))
-        .unwrap_or(text)
-        .to_owned();
-    for error in document
-        .get("errors")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
+    let mut message = field("detail").or_else(|| field("title")).unwrap_or(text).to_owned();
+    for error in document.get("errors").and_then(Value::as_array).into_iter().flatten() {
         let part = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
         message.extend(["\n  ", part("pointer"), " ", part("detail")]);
     }

@@ -68,11 +68,7 @@ pub(crate) fn print_one(record: &Value, format: Format, id: &str) -> anyhow::Res
         Format::Jsonl => out(&record.to_string()),
         Format::Ids => out(&text(&record[id])),
         Format::Csv => {
-            let columns: Vec<&String> = record
-                .as_object()
-                .into_iter()
-                .flat_map(|map| map.keys())
-                .collect();
+            let columns: Vec<&String> = record.as_object().into_iter().flat_map(|map| map.keys()).collect();
             let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
             writer.write_record(&columns)?;
             writer.write_record(columns.iter().map(|name| text(&record[name.as_str()])))?;
@@ -112,7 +108,5 @@ pub(crate) fn text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     };
-    text.chars()
-        .filter(|character| !character.is_control() || *character == '\n')
-        .collect()
+    text.chars().filter(|character| !character.is_control() || *character == '\n').collect()
 }

@@ -33,17 +33,9 @@ impl Home {
     pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
         if let Some(url) = config.database_url() {
             let database = Database::new(url);
-            return Ok(Self {
-                database,
-                embedded: None,
-                supervision: CancellationToken::new(),
-            });
+            return Ok(Self { database, embedded: None, supervision: CancellationToken::new() });
         }
-        let options = EmbeddedOptions {
-            data_dir: config.data_dir(),
-            download: true,
-            settings: Vec::new(),
-        };
+        let options = EmbeddedOptions { data_dir: config.data_dir(), download: true, settings: Vec::new() };
         let postgres = Arc::new(
             EmbeddedPostgres::start(options)
                 .await
@@ -53,11 +45,7 @@ impl Home {
         let (supervised, ended) = (postgres.clone(), supervision.clone());
         tokio::spawn(async move { supervised.supervise(ended).await });
         let database = Database::new(postgres.database_url().to_owned());
-        Ok(Self {
-            database,
-            embedded: Some(postgres),
-            supervision,
-        })
+        Ok(Self { database, embedded: Some(postgres), supervision })
     }
 
     /// The configured database, or the private one another process runs. For commands that only look.
@@ -76,11 +64,7 @@ impl Home {
     /// The configured database, or the private one: used where it runs, started where not.
     pub(crate) async fn find_or_open(config: &Config) -> anyhow::Result<Self> {
         match Self::find(config) {
-            Ok(database) => Ok(Self {
-                database,
-                embedded: None,
-                supervision: CancellationToken::new(),
-            }),
+            Ok(database) => Ok(Self { database, embedded: None, supervision: CancellationToken::new() }),
             Err(_) => Self::open(config).await,
         }
     }
@@ -89,10 +73,7 @@ impl Home {
     pub(crate) async fn close(self) -> anyhow::Result<()> {
         self.supervision.cancel();
         match self.embedded {
-            Some(postgres) => postgres
-                .stop()
-                .await
-                .context("the private PostgreSQL did not stop"),
+            Some(postgres) => postgres.stop().await.context("the private PostgreSQL did not stop"),
             None => Ok(()),
         }
     }
@@ -106,33 +87,22 @@ fn migrator() -> Migrator {
 
 /// Brings the schema up to date and the shipped articles in.
 pub(crate) async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
-    migrator()
-        .run(pool)
-        .await
-        .context("the schema could not be brought up to date")?;
+    migrator().run(pool).await.context("the schema could not be brought up to date")?;
     let mut connection = pool.acquire().await?;
-    ticketflow_tickets::knowledge::seed(&mut connection)
-        .await
-        .context("the articles could not be stored")?;
+    ticketflow_tickets::knowledge::seed(&mut connection).await.context("the articles could not be stored")?;
     Ok(())
 }
 
 /// How many migrations the database lacks.
 pub(crate) async fn pending_migrations(pool: &PgPool) -> anyhow::Result<usize> {
-    let migrated: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
-        .fetch_one(pool)
-        .await?;
+    let migrated: bool =
+        sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(pool).await?;
     let applied: Vec<i64> = if migrated {
-        sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success")
-            .fetch_all(pool)
-            .await?
+        sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success").fetch_all(pool).await?
     } else {
         Vec::new()
     };
-    Ok(migrator()
-        .iter()
-        .filter(|migration| !applied.contains(&migration.version))
-        .count())
+    Ok(migrator().iter().filter(|migration| !applied.contains(&migration.version)).count())
 }
 
 /// The workflows, as configured.
@@ -146,12 +116,7 @@ pub(crate) fn catalog(config: &Config, pool: &PgPool) -> anyhow::Result<Catalog>
 pub(crate) async fn client(config: &Config, pool: PgPool) -> anyhow::Result<Client> {
     let clock = Clock::default();
     calibrate(&pool, &clock).await?;
-    Ok(Client::new(
-        pool.clone(),
-        catalog(config, &pool)?,
-        clock,
-        Wakeup::new(config.notify()),
-    ))
+    Ok(Client::new(pool.clone(), catalog(config, &pool)?, clock, Wakeup::new(config.notify())))
 }
 
 async fn calibrate(pool: &PgPool, clock: &Clock) -> anyhow::Result<()> {
@@ -164,16 +129,9 @@ async fn calibrate(pool: &PgPool, clock: &Clock) -> anyhow::Result<()> {
 
 /// Keeps a client's clock close to the database's, for processes without a worker.
 pub(crate) async fn keep_time(client: Client, ended: CancellationToken) {
-    while ended
-        .run_until_cancelled(tokio::time::sleep(CALIBRATE_EVERY))
-        .await
-        .is_some()
-    {
+    while ended.run_until_cancelled(tokio::time::sleep(CALIBRATE_EVERY)).await.is_some() {
         if let Err(error) = calibrate(client.pool(), client.clock()).await {
-            tracing::debug!(
-                error = &*error as &dyn std::error::Error,
-                "the clock was not compared"
-            );
+            tracing::debug!(error = &*error as &dyn std::error::Error, "the clock was not compared");
         }
     }
 }

@@ -7,9 +7,8 @@ use std::{io::IsTerminal, net::SocketAddr};
 use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
 
 /// Upper bounds of the histograms of durations, in seconds.
-const DURATIONS: [f64; 14] = [
-    0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
-];
+const DURATIONS: [f64; 14] =
+    [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
 /// Upper bounds of the histogram of batch sizes.
 const BATCHES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
@@ -33,9 +32,7 @@ pub(crate) fn start_logging(args: &GlobalArgs, quiet: bool) -> anyhow::Result<()
 
 /// Installs the recorder and returns the handle that renders what it holds.
 pub(crate) fn start_metrics() -> anyhow::Result<PrometheusHandle> {
-    let handle = builder()?
-        .install_recorder()
-        .context("cannot install the metrics recorder")?;
+    let handle = builder()?.install_recorder().context("cannot install the metrics recorder")?;
     ticketflow_engine::observe::describe();
     Ok(handle)
 }
@@ -43,9 +40,7 @@ pub(crate) fn start_metrics() -> anyhow::Result<PrometheusHandle> {
 /// Installs the recorder and serves it, for a process without an API.
 pub(crate) fn serve_metrics(listen: SocketAddr) -> anyhow::Result<()> {
     let builder = builder()?.with_http_listener(listen);
-    builder
-        .install()
-        .with_context(|| format!("cannot serve metrics on {listen}"))?;
+    builder.install().with_context(|| format!("cannot serve metrics on {listen}"))?;
     ticketflow_engine::observe::describe();
     Ok(())
 }

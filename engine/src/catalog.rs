@@ -18,11 +18,7 @@ impl Catalog {
         let mut catalog = Self::default();
         for definition in definitions {
             let id = definition.id.clone();
-            if catalog
-                .definitions
-                .insert(id.clone(), Arc::new(definition))
-                .is_some()
-            {
+            if catalog.definitions.insert(id.clone(), Arc::new(definition)).is_some() {
                 return Err(DefinitionError::DuplicateDefinition(id));
             }
         }
@@ -36,9 +32,7 @@ impl Catalog {
 
     /// The newest version of a workflow: what new runs get.
     pub fn latest(&self, workflow: &str) -> Option<&Arc<Definition>> {
-        self.definitions
-            .values()
-            .rfind(|definition| &*definition.id.workflow == workflow)
+        self.definitions.values().rfind(|definition| &*definition.id.workflow == workflow)
     }
 
     /// Every definition, by name and version.
@@ -84,11 +78,7 @@ impl Catalog {
         change: impl Fn(&mut StepPolicy),
     ) -> Result<(), DefinitionError> {
         let mut found = false;
-        for definition in self
-            .definitions
-            .values_mut()
-            .filter(|d| &*d.id.workflow == workflow)
-        {
+        for definition in self.definitions.values_mut().filter(|d| &*d.id.workflow == workflow) {
             // A catalog is configured before it is shared, so the definition has no other owner yet.
             let Some(definition) = Arc::get_mut(definition) else {
                 continue;
@@ -101,9 +91,6 @@ impl Catalog {
         if found {
             return Ok(());
         }
-        Err(DefinitionError::UnknownOverride {
-            workflow: workflow.to_owned(),
-            step: step.to_owned(),
-        })
+        Err(DefinitionError::UnknownOverride { workflow: workflow.to_owned(), step: step.to_owned() })
     }
 }

@@ -36,10 +36,7 @@ impl TryFrom<&[u8]> for Hash {
     type Error = ChainError;
 
     fn try_from(bytes: &[u8]) -> Result<Self, Self::Error> {
-        bytes
-            .try_into()
-            .map(Self)
-            .map_err(|_| ChainError::Length { got: bytes.len() })
+        bytes.try_into().map(Self).map_err(|_| ChainError::Length { got: bytes.len() })
     }
 }
 
@@ -124,10 +121,7 @@ pub fn verify<'a>(log: impl IntoIterator<Item = Stored<'a>>) -> Result<Hash, Cha
     let mut expected = Seq(0);
     for stored in log {
         if stored.link.seq != expected {
-            return Err(ChainError::Gap {
-                expected,
-                found: stored.link.seq,
-            });
+            return Err(ChainError::Gap { expected, found: stored.link.seq });
         }
         if stored.link.hash(previous) != stored.hash {
             return Err(ChainError::Broken { seq: expected });
@@ -162,31 +156,10 @@ mod tests {
     fn any_change_breaks_the_chain_at_its_place() {
         let first = link(0, "a").hash(Hash::GENESIS);
         let second = link(1, "a").hash(first);
-        let good = [
-            Stored {
-                link: link(0, "a"),
-                hash: first,
-            },
-            Stored {
-                link: link(1, "a"),
-                hash: second,
-            },
-        ];
+        let good = [Stored { link: link(0, "a"), hash: first }, Stored { link: link(1, "a"), hash: second }];
         assert_eq!(verify(good), Ok(second));
-        let changed = [
-            good[0],
-            Stored {
-                link: link(1, "b"),
-                hash: second,
-            },
-        ];
+        let changed = [good[0], Stored { link: link(1, "b"), hash: second }];
         assert_eq!(verify(changed), Err(ChainError::Broken { seq: Seq(1) }));
-        assert_eq!(
-            verify([good[1]]),
-            Err(ChainError::Gap {
-                expected: Seq(0),
-                found: Seq(1)
-            })
-        );
+        assert_eq!(verify([good[1]]), Err(ChainError::Gap { expected: Seq(0), found: Seq(1) }));
     }
 }

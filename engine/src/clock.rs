@@ -26,15 +26,11 @@ impl Clock {
     /// little, hence half of the `round_trip` is added.
     pub fn calibrate(&self, database: DateTime<Utc>, round_trip: TimeDelta) {
         let offset = database + round_trip / 2 - local_now();
-        self.offset_micros
-            .store(offset.num_microseconds().unwrap_or(0), Ordering::Relaxed);
+        self.offset_micros.store(offset.num_microseconds().unwrap_or(0), Ordering::Relaxed);
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that reads the system clock"
-)]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the system clock")]
 fn local_now() -> DateTime<Utc> {
     Utc::now()
 }

@@ -134,9 +134,7 @@ impl Writer {
         let mut attempt = 0;
         while !batch.is_empty() {
             if !self.fence.is_open(Instant::now()) {
-                batch
-                    .into_iter()
-                    .for_each(|pending| answer(pending, Committed::Fenced));
+                batch.into_iter().for_each(|pending| answer(pending, Committed::Fenced));
                 return;
             }
             batch = match self.attempt(&batch).await {
@@ -153,11 +151,8 @@ impl Writer {
     }
 
     async fn attempt(&self, batch: &[Pending]) -> Result<BTreeSet<usize>, StoreError> {
-        let mut connection = self
-            .pool
-            .acquire()
-            .await
-            .map_err(StoreError::database("connect for a commit"))?;
+        let mut connection =
+            self.pool.acquire().await.map_err(StoreError::database("connect for a commit"))?;
         let commits: Vec<&Commit> = batch.iter().map(|pending| &pending.commit).collect();
         let written = write_commits(&mut connection, &self.catalog, &commits).await?;
         observe::commit(written.len());
@@ -175,11 +170,7 @@ impl Writer {
                 refused.push(pending);
             }
         }
-        if refused.is_empty() {
-            refused
-        } else {
-            self.classify(refused, false).await
-        }
+        if refused.is_empty() { refused } else { self.classify(refused, false).await }
     }
 
     /// After a lost answer: what stands in the log was written, the rest is to be written again.
@@ -212,9 +203,7 @@ impl Writer {
     /// A batch that was refused as a whole: write its runs one by one.
     async fn isolate(&self, batch: Vec<Pending>, error: &StoreError) -> Vec<Pending> {
         if batch.len() == 1 {
-            batch
-                .into_iter()
-                .for_each(|pending| answer(pending, Committed::Refused(describe(error))));
+            batch.into_iter().for_each(|pending| answer(pending, Committed::Refused(describe(error))));
             return Vec::new();
         }
         tracing::warn!(error = %describe(error), runs = batch.len(), "a commit was refused; writing run by run");
@@ -239,24 +228,16 @@ pub(crate) async fn write_commits(
     if commits.iter().all(|commit| is_plain(commit, catalog)) {
         return advance::advance(connection, &advances).await;
     }
-    let mut transaction = connection
-        .begin()
-        .await
-        .map_err(StoreError::database("begin a commit"))?;
+    let mut transaction = connection.begin().await.map_err(StoreError::database("begin a commit"))?;
     let written = advance::advance(&mut transaction, &advances).await?;
     let moved: Vec<&Commit> = written.iter().map(|&position| commits[position]).collect();
     follow(&mut transaction, catalog, &moved).await?;
-    transaction
-        .commit()
-        .await
-        .map_err(StoreError::database("commit"))?;
+    transaction.commit().await.map_err(StoreError::database("commit"))?;
     Ok(written)
 }
 
 fn is_plain(commit: &Commit, catalog: &Catalog) -> bool {
-    let projected = catalog
-        .get(&commit.definition)
-        .is_some_and(|definition| definition.projection.is_some());
+    let projected = catalog.get(&commit.definition).is_some_and(|definition| definition.projection.is_some());
     !projected && commit.work.is_empty() && (commit.slots == 0 || !commit.leaves_lease())
 }
 
@@ -267,15 +248,10 @@ async fn follow(
     moved: &[&Commit],
 ) -> Result<(), StoreError> {
     for work in moved.iter().flat_map(|commit| &commit.work) {
-        work(&mut *connection)
-            .await
-            .map_err(StoreError::database("run a step's SQL"))?;
+        work(&mut *connection).await.map_err(StoreError::database("run a step's SQL"))?;
     }
     let changes = moved.iter().map(|commit| {
-        let change = Change {
-            run: commit.advance.run,
-            events: &commit.advance.events,
-        };
+        let change = Change { run: commit.advance.run, events: &commit.advance.events };
         (&commit.definition, change)
     });
     project(connection, catalog, changes).await?;
@@ -308,15 +284,8 @@ pub(crate) fn by_projection<'a>(
 ) -> Vec<(&'a Arc<dyn Projection>, Vec<Change<'a>>)> {
     let mut groups: BTreeMap<&DefinitionId, (&Arc<dyn Projection>, Vec<Change<'a>>)> = BTreeMap::new();
     for (id, change) in changes {
-        if let Some(projection) = catalog
-            .get(id)
-            .and_then(|definition| definition.projection.as_ref())
-        {
-            groups
-                .entry(id)
-                .or_insert_with(|| (projection, Vec::new()))
-                .1
-                .push(change);
+        if let Some(projection) = catalog.get(id).and_then(|definition| definition.projection.as_ref()) {
+            groups.entry(id).or_insert_with(|| (projection, Vec::new())).1.push(change);
         }
     }
     groups.into_values().collect()
@@ -335,10 +304,5 @@ fn describe(error: &StoreError) -> String {
 }
 
 fn reconnect_delay(attempt: u32) -> Duration {
-    Backoff {
-        base_ms: 50,
-        factor: 2.0,
-        cap_ms: 1_000,
-    }
-    .delay(attempt, random_fraction(), None)
+    Backoff { base_ms: 50, factor: 2.0, cap_ms: 1_000 }.delay(attempt, random_fraction(), None)
 }

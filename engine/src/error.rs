@@ -85,11 +85,9 @@ impl StoreError {
 pub fn is_transient(error: &sqlx::Error) -> bool {
     if let sqlx::Error::Database(error) = error {
         // Connection exceptions, operator intervention, insufficient resources, deadlock and serialization.
-        return error.code().is_some_and(|code| {
-            ["08", "57P", "53", "40"]
-                .iter()
-                .any(|class| code.starts_with(class))
-        });
+        return error
+            .code()
+            .is_some_and(|code| ["08", "57P", "53", "40"].iter().any(|class| code.starts_with(class)));
     }
     matches!(
         error,

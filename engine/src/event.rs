@@ -103,11 +103,7 @@ pub struct Failure {
 impl Failure {
     /// A failure without details.
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self {
-            code: code.to_owned(),
-            message: message.into(),
-            details: serde_json::Value::Null,
-        }
+        Self { code: code.to_owned(), message: message.into(), details: serde_json::Value::Null }
     }
 
     /// Adds what else is known.

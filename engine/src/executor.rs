@@ -103,11 +103,7 @@ struct Outcome {
 
 impl Outcome {
     fn plain(event: Event) -> Self {
-        Self {
-            events: vec![event],
-            work: Vec::new(),
-            took: None,
-        }
+        Self { events: vec![event], work: Vec::new(), took: None }
     }
 
     fn is_refusal(&self) -> bool {
@@ -138,12 +134,7 @@ impl Executor {
             return Ok(Ended::Interrupted);
         };
         let attempt = lease.attempt;
-        let mut held = Held {
-            lease,
-            history,
-            definition,
-            attempt,
-        };
+        let mut held = Held { lease, history, definition, attempt };
         held.lease.log = Vec::new();
         loop {
             if !self.fence.is_open(Instant::now()) {
@@ -173,9 +164,7 @@ impl Executor {
         let policy = held.policy();
         if state.crashes > i32::try_from(policy.max_crashes).unwrap_or(i32::MAX) {
             let message = format!("{} workers died on step {}", state.crashes, state.step);
-            return Ok(Next::Write(Outcome::plain(Event::Failed(Failure::new(
-                "poison", message,
-            )))));
+            return Ok(Next::Write(Outcome::plain(Event::Failed(Failure::new("poison", message)))));
         }
         Ok(match &state.phase {
             Phase::Runnable { arrival } => Next::Call(arrival.clone()),
@@ -199,9 +188,7 @@ impl Executor {
             return Ok(Next::Write(Outcome::plain(Event::SignalReceived(received))));
         }
         Ok(if until.is_some_and(|until| until <= self.clock.now()) {
-            Next::Write(Outcome::plain(Event::WaitTimedOut(WaitTimedOut {
-                signal: name.to_owned(),
-            })))
+            Next::Write(Outcome::plain(Event::WaitTimedOut(WaitTimedOut { signal: name.to_owned() })))
         } else {
             Next::Rest { wake_at: until }
         })
@@ -215,11 +202,8 @@ impl Executor {
         if held.lease.signal_count == 0 {
             return Ok(None);
         }
-        let mut connection = self
-            .pool
-            .acquire()
-            .await
-            .map_err(StoreError::database("connect for signals"))?;
+        let mut connection =
+            self.pool.acquire().await.map_err(StoreError::database("connect for signals"))?;
         signal::pending(&mut connection, held.lease.id, name, &held.history.state.consumed).await
     }
 
@@ -233,10 +217,7 @@ impl Executor {
         let state = &held.history.state;
         let Some(step) = held.definition.step(&state.step) else {
             let message = format!("{} has no step {} any more", held.definition.id, state.step);
-            return Some(Outcome::plain(Event::Failed(Failure::new(
-                "unknown_step",
-                message,
-            ))));
+            return Some(Outcome::plain(Event::Failed(Failure::new("unknown_step", message))));
         };
         let context = self.context(held, arrival, abort);
         let started = Instant::now();
@@ -244,9 +225,7 @@ impl Executor {
             if !self.pace.is_zero() {
                 tokio::time::sleep(self.pace).await;
             }
-            AssertUnwindSafe(step.body.run(&context, &held.history))
-                .catch_unwind()
-                .await
+            AssertUnwindSafe(step.body.run(&context, &held.history)).catch_unwind().await
         };
         let answer = tokio::select! {
             biased;
@@ -261,22 +240,14 @@ impl Executor {
             Err(_elapsed) => Err(timed_out(step.policy)),
         };
         let took = started.elapsed();
-        observe::attempt(
-            state.step.as_str(),
-            answer.as_ref().map_or("failed", |_| "ok"),
-            took,
-        );
+        observe::attempt(state.step.as_str(), answer.as_ref().map_or("failed", |_| "ok"), took);
         let mut events: Vec<Event> = context.take_notes().into_iter().map(Event::Noted).collect();
         let (answer, work) = match answer {
             Ok(answer) => (self.answered(held, answer), context.take_work()),
             Err(error) => (vec![self.failed(held, step.policy, error)], Vec::new()),
         };
         events.extend(answer);
-        Some(Outcome {
-            events,
-            work,
-            took: Some(took),
-        })
+        Some(Outcome { events, work, took: Some(took) })
     }
 
     fn context(&self, held: &Held, arrival: Option<Arrival>, abort: &CancellationToken) -> StepContext {
@@ -304,15 +275,9 @@ impl Executor {
                 Some(failure) => vec![Event::Failed(failure)],
             },
             ErasedOutcome::Sleep(duration) => {
-                vec![Event::Slept(Slept {
-                    until: self.clock.now() + delta(duration),
-                })]
+                vec![Event::Slept(Slept { until: self.clock.now() + delta(duration) })]
             }
-            ErasedOutcome::Wait {
-                signal,
-                timeout,
-                about,
-            } => {
+            ErasedOutcome::Wait { signal, timeout, about } => {
                 let until = timeout.map(|timeout| self.clock.now() + delta(timeout));
                 vec![Event::Waited(Waited { signal, until, about })]
             }
@@ -326,10 +291,7 @@ impl Executor {
             Decision::Retry { after } if failed < policy.max_attempts => {
                 let delay = policy.backoff.delay(failed, random_fraction(), after);
                 let retry_at = self.clock.now() + delta(delay);
-                Event::StepRetried(StepRetried {
-                    error: error.failure,
-                    retry_at,
-                })
+                Event::StepRetried(StepRetried { error: error.failure, retry_at })
             }
             Decision::Retry { .. } | Decision::Fail => Event::Failed(error.failure),
         }
@@ -373,13 +335,7 @@ impl Executor {
             records.push(record);
         }
         let row = self.row_after(held, &history);
-        let waits = matches!(
-            &row,
-            RowAfter::Live {
-                state: LiveState::Waiting,
-                ..
-            }
-        );
+        let waits = matches!(&row, RowAfter::Live { state: LiveState::Waiting, .. });
         let advance = Advance {
             run: held.lease.id,
             epoch: held.lease.epoch,
@@ -417,33 +373,19 @@ impl Executor {
         };
         match state.phase.effect() {
             Effect::Run => {
-                let timeout = held
-                    .definition
-                    .step(&state.step)
-                    .map_or(Duration::ZERO, |s| s.policy.timeout());
+                let timeout =
+                    held.definition.step(&state.step).map_or(Duration::ZERO, |s| s.policy.timeout());
                 let deadline = self.clock.now() + delta(timeout + DEADLINE_GRACE);
-                live(
-                    LiveState::Leased,
-                    None,
-                    if stays { held.attempt } else { 1 },
-                    Some(deadline),
-                )
+                live(LiveState::Leased, None, if stays { held.attempt } else { 1 }, Some(deadline))
             }
-            Effect::Park {
-                state: parked,
-                wake_at,
-            } => {
+            Effect::Park { state: parked, wake_at } => {
                 let backs_off = matches!(state.phase, Phase::Backoff { .. });
                 live(parked, wake_at, if backs_off { held.attempt } else { 0 }, None)
             }
-            Effect::Close(status) => RowAfter::Closed {
-                status,
-                error_code: history.error_code(),
-            },
-            Effect::Finish => RowAfter::Closed {
-                status: crate::status::RunStatus::Completed,
-                error_code: None,
-            },
+            Effect::Close(status) => RowAfter::Closed { status, error_code: history.error_code() },
+            Effect::Finish => {
+                RowAfter::Closed { status: crate::status::RunStatus::Completed, error_code: None }
+            }
         }
     }
 
@@ -470,11 +412,7 @@ impl Executor {
 
     /// Folds what others appended to the log under our lease.
     async fn catch_up(&self, held: &mut Held) -> Result<(), ExecutorError> {
-        let mut connection = self
-            .pool
-            .acquire()
-            .await
-            .map_err(StoreError::database("connect for a log"))?;
+        let mut connection = self.pool.acquire().await.map_err(StoreError::database("connect for a log"))?;
         let newer = event::load(&mut connection, held.lease.id, held.history.seq.0).await?;
         newer.iter().try_for_each(|record| held.history.apply(record))?;
         Ok(())
@@ -482,11 +420,7 @@ impl Executor {
 
     /// Puts a run back to rest that was woken for nothing.
     async fn rest(&self, mut held: Held, wake_at: Option<DateTime<Utc>>) -> Result<Ended, ExecutorError> {
-        let outcome = Outcome {
-            events: Vec::new(),
-            work: Vec::new(),
-            took: None,
-        };
+        let outcome = Outcome { events: Vec::new(), work: Vec::new(), took: None };
         let (commit, _) = self.commit_of(&held, &outcome)?;
         match self.committer.commit(commit).await {
             Committed::Written => Ok(Ended::Parked { wake_at }),
@@ -502,10 +436,7 @@ impl Executor {
 
 impl Held {
     fn policy(&self) -> StepPolicy {
-        self.definition
-            .step(&self.history.state.step)
-            .map(|step| step.policy)
-            .unwrap_or_default()
+        self.definition.step(&self.history.state.step).map(|step| step.policy).unwrap_or_default()
     }
 
     fn following(&self) -> Option<StepName> {
@@ -516,18 +447,11 @@ impl Held {
         let step = self.definition.step(&self.history.state.step)?;
         let from = &step.name;
         let Some(jump) = step.jumps.iter().find(|jump| jump.target == *target) else {
-            return Some(Failure::new(
-                "jump_not_allowed",
-                format!("step {from} may not go to {target}"),
-            ));
+            return Some(Failure::new("jump_not_allowed", format!("step {from} may not go to {target}")));
         };
         let visits = self.history.state.visits.get(target).copied().unwrap_or(0);
-        (visits > jump.limit).then(|| {
-            Failure::new(
-                "loop_limit",
-                format!("step {from} went to {target} {} times", jump.limit),
-            )
-        })
+        (visits > jump.limit)
+            .then(|| Failure::new("loop_limit", format!("step {from} went to {target} {} times", jump.limit)))
     }
 
     fn commit(&self, advance: Advance, work: Vec<SqlWork>) -> Commit {
@@ -559,11 +483,7 @@ fn refused(held: &Held, took: Option<Duration>, problem: &str) -> Outcome {
     tracing::error!(run.id = %held.lease.id, step.name = %held.history.state.step, problem, "a checkpoint was refused");
     let failure = Failure::new(CHECKPOINT_REFUSED, "the database refuses this step's result")
         .with_details(serde_json::json!({ "problem": problem.replace('\0', "") }));
-    Outcome {
-        events: vec![Event::Failed(failure)],
-        work: Vec::new(),
-        took,
-    }
+    Outcome { events: vec![Event::Failed(failure)], work: Vec::new(), took }
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> StepError {
@@ -573,10 +493,7 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> StepError {
 }
 
 fn timed_out(policy: StepPolicy) -> StepError {
-    StepError::retry(
-        "timeout",
-        format!("the step took longer than {} ms", policy.timeout_ms),
-    )
+    StepError::retry("timeout", format!("the step took longer than {} ms", policy.timeout_ms))
 }
 
 fn log_failure(held: &Held, error: &StepError, failed: u32) {

@@ -33,9 +33,7 @@ impl Fence {
             closed: AtomicBool::new(false),
             token: CancellationToken::new(),
         };
-        Self {
-            shared: Arc::new(shared),
-        }
+        Self { shared: Arc::new(shared) }
     }
 
     /// Notes a renewal that was sent at `sent`.

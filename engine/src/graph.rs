@@ -87,22 +87,12 @@ fn mermaid(definition: &Definition) -> String {
 }
 
 fn dot(definition: &Definition) -> String {
-    let mut text = format!(
-        "digraph \"{}\" {{\n    rankdir=LR;\n    node [shape=box];\n",
-        definition.id
-    );
+    let mut text = format!("digraph \"{}\" {{\n    rankdir=LR;\n    node [shape=box];\n", definition.id);
     text.push_str("    done [shape=doublecircle];\n");
     for arrow in arrows(definition) {
-        let style = arrow
-            .limit
-            .map(|limit| format!(" [style=dashed, label=\"at most {limit}x\"]"));
+        let style = arrow.limit.map(|limit| format!(" [style=dashed, label=\"at most {limit}x\"]"));
         let to = arrow.to.unwrap_or("done");
-        let _ = writeln!(
-            text,
-            "    \"{}\" -> \"{to}\"{};",
-            arrow.from,
-            style.unwrap_or_default()
-        );
+        let _ = writeln!(text, "    \"{}\" -> \"{to}\"{};", arrow.from, style.unwrap_or_default());
     }
     text.push_str("}\n");
     text
@@ -113,11 +103,7 @@ fn ascii(definition: &Definition) -> String {
     for step in &definition.steps {
         let _ = write!(text, "  {}", step.name);
         for jump in &step.jumps {
-            let _ = write!(
-                text,
-                "  (may go back to {}, at most {}x)",
-                jump.target, jump.limit
-            );
+            let _ = write!(text, "  (may go back to {}, at most {}x)", jump.target, jump.limit);
         }
         text.push_str("\n    |\n    v\n");
     }
@@ -150,10 +136,7 @@ fn svg(definition: &Definition) -> String {
         text.push_str(&svg_jumps(definition, position));
     }
     let end = PITCH * definition.steps.len() + 30;
-    let _ = writeln!(
-        text,
-        "<circle cx=\"{end}\" cy=\"60\" r=\"18\" fill=\"none\" stroke=\"black\"/>"
-    );
+    let _ = writeln!(text, "<circle cx=\"{end}\" cy=\"60\" r=\"18\" fill=\"none\" stroke=\"black\"/>");
     let _ = writeln!(text, "<circle cx=\"{end}\" cy=\"60\" r=\"13\"/>");
     text.push_str("</svg>\n");
     text
@@ -162,15 +145,8 @@ fn svg(definition: &Definition) -> String {
 fn svg_jumps(definition: &Definition, position: usize) -> String {
     let mut text = String::new();
     for jump in &definition.steps[position].jumps {
-        let target = definition
-            .steps
-            .iter()
-            .position(|step| step.name == jump.target)
-            .unwrap_or(position);
-        let (from, to) = (
-            PITCH * position + 10 + BOX_WIDTH / 2,
-            PITCH * target + 10 + BOX_WIDTH / 2,
-        );
+        let target = definition.steps.iter().position(|step| step.name == jump.target).unwrap_or(position);
+        let (from, to) = (PITCH * position + 10 + BOX_WIDTH / 2, PITCH * target + 10 + BOX_WIDTH / 2);
         let middle = usize::midpoint(from, to);
         let _ = writeln!(
             text,
@@ -183,8 +159,5 @@ fn svg_jumps(definition: &Definition, position: usize) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -33,6 +33,8 @@ pub struct History {
     pub created_at: DateTime<Utc>,
     input: Arc<RawValue>,
     checkpoints: BTreeMap<StepName, Checkpoint>,
+    /// How many checkpoints there were when each step was last entered.
+    entered: BTreeMap<StepName, usize>,
     completions: usize,
     error_code: Option<String>,
 }
@@ -58,10 +60,7 @@ impl History {
     /// # Errors
     /// If an event cannot follow on those before it.
     pub fn fold(run: RunId, log: &[EventRecord]) -> Result<Self, IllegalTransition> {
-        let not_a_start = |event: &'static str| IllegalTransition {
-            event,
-            state: "not created",
-        };
+        let not_a_start = |event: &'static str| IllegalTransition { event, state: "not created" };
         let (first, rest) = log.split_first().ok_or_else(|| not_a_start("nothing"))?;
         let Event::Created(created) = &first.event else {
             return Err(not_a_start(first.event.kind().as_str()));
@@ -76,15 +75,7 @@ impl History {
             .fork
             .iter()
             .flat_map(|fork| &fork.outputs)
-            .map(|(step, output)| {
-                (
-                    step.clone(),
-                    Checkpoint {
-                        order: 0,
-                        output: output.clone().into(),
-                    },
-                )
-            })
+            .map(|(step, output)| (step.clone(), Checkpoint { order: 0, output: output.clone().into() }))
             .collect();
         Self {
             run,
@@ -94,6 +85,7 @@ impl History {
             created_at: first.at,
             input: created.input.clone().into(),
             checkpoints,
+            entered: BTreeMap::from([(created.step.clone(), 1)]),
             completions: 1,
             error_code: None,
         }
@@ -110,7 +102,10 @@ impl History {
         self.hash = record.hash;
         self.error_code = None;
         match &record.event {
-            Event::StepCompleted(completed) => self.keep(step, completed.output.clone().into()),
+            Event::StepCompleted(completed) => {
+                self.keep(step, completed.output.clone().into());
+                self.enter();
+            }
             Event::Resumed(resumed) => {
                 if let Some(from) = &resumed.from_step {
                     self.forget_from(from);
@@ -118,7 +113,11 @@ impl History {
                 for (step, output) in &resumed.edited {
                     self.keep(step.clone(), output.clone().into());
                 }
+                if resumed.from_step.is_some() {
+                    self.enter();
+                }
             }
+            Event::Migrated(_) => self.enter(),
             Event::Failed(failure) => self.error_code = Some(failure.code.clone()),
             Event::Created(_)
             | Event::StepRetried(_)
@@ -131,7 +130,6 @@ impl History {
             | Event::Annotated(_)
             | Event::Paused(_)
             | Event::RetriedNow(_)
-            | Event::Migrated(_)
             | Event::Cancelled(_)
             | Event::Completed(_) => {}
         }
@@ -143,14 +141,7 @@ impl History {
     /// # Errors
     /// If the event cannot be encoded.
     pub fn chain(&self, event: Event, stamp: Stamp) -> Result<EventRecord, StoreError> {
-        record(
-            self.run,
-            self.seq.next(),
-            self.hash,
-            Some(self.state.step.clone()),
-            event,
-            stamp,
-        )
+        record(self.run, self.seq.next(), self.hash, Some(self.state.step.clone()), event, stamp)
     }
 
     /// Whether the step has a checkpoint.
@@ -170,38 +161,32 @@ impl History {
 
     /// A step's latest checkpoint, as JSON.
     pub fn output(&self, step: &str) -> Option<&RawValue> {
-        self.checkpoints
-            .get(&StepName::new(step))
-            .map(|checkpoint| &*checkpoint.output)
+        self.checkpoints.get(&StepName::new(step)).map(|checkpoint| &*checkpoint.output)
     }
 
     /// Every checkpoint, by step.
     pub fn outputs(&self) -> impl Iterator<Item = (&StepName, &RawValue)> {
-        self.checkpoints
-            .iter()
-            .map(|(step, checkpoint)| (step, &*checkpoint.output))
+        self.checkpoints.iter().map(|(step, checkpoint)| (step, &*checkpoint.output))
     }
 
     fn keep(&mut self, step: StepName, output: Arc<RawValue>) {
-        self.checkpoints.insert(
-            step,
-            Checkpoint {
-                order: self.completions,
-                output,
-            },
-        );
+        self.checkpoints.insert(step, Checkpoint { order: self.completions, output });
         self.completions += 1;
     }
 
-    /// A run that goes on from an earlier step must not see what that step and those after it made before.
-    fn forget_from(&mut self, step: &StepName) {
-        if let Some(order) = self
-            .checkpoints
-            .get(step)
-            .map(|checkpoint| checkpoint.order)
-            .filter(|&o| o > 0)
-        {
-            self.checkpoints.retain(|_, checkpoint| checkpoint.order < order);
+    fn enter(&mut self) {
+        self.entered.insert(self.state.step.clone(), self.completions);
+    }
+
+    /// A run that goes on from an earlier step must not see what was made since it last entered that step. What an
+    /// earlier round of a loop made, or the run it was forked from, it saw then and sees again.
+    pub(crate) fn forget_from(&mut self, step: &StepName) {
+        match self.entered.get(step).copied() {
+            Some(since) => self.checkpoints.retain(|_, checkpoint| checkpoint.order < since),
+            None if self.has_checkpoint(step) => {
+                self.checkpoints.retain(|name, checkpoint| checkpoint.order == 0 && name != step);
+            }
+            None => {}
         }
     }
 }
@@ -232,23 +217,6 @@ pub fn record(
         payload_digest: Hash::of(payload.as_bytes()),
     };
     let hash = link.hash(previous);
-    let Stamp {
-        epoch,
-        attempt,
-        actor,
-        duration_ms,
-        at,
-    } = stamp;
-    Ok(EventRecord {
-        seq,
-        epoch,
-        step,
-        attempt,
-        actor,
-        duration_ms,
-        at,
-        event,
-        payload,
-        hash,
-    })
+    let Stamp { epoch, attempt, actor, duration_ms, at } = stamp;
+    Ok(EventRecord { seq, epoch, step, attempt, actor, duration_ms, at, event, payload, hash })
 }

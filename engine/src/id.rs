@@ -18,9 +18,7 @@ impl RunId {
     /// it, the bucket as well.
     pub fn new(at: DateTime<Utc>, entropy: [u8; 10], bucket: Option<Bucket>) -> Self {
         let millis = u64::try_from(at.timestamp_millis()).unwrap_or(0);
-        let mut bytes = *uuid::Builder::from_unix_timestamp_millis(millis, &entropy)
-            .as_uuid()
-            .as_bytes();
+        let mut bytes = *uuid::Builder::from_unix_timestamp_millis(millis, &entropy).as_uuid().as_bytes();
         if let Some(bucket) = bucket {
             bytes[15] = bucket.0;
         }
@@ -155,10 +153,7 @@ pub struct DefinitionId {
 impl DefinitionId {
     /// Names version `version` of `workflow`.
     pub fn new(workflow: &str, version: i32) -> Self {
-        Self {
-            workflow: workflow.into(),
-            version,
-        }
+        Self { workflow: workflow.into(), version }
     }
 }
 

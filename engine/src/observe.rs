@@ -27,10 +27,7 @@ pub fn describe() {
     describe_histogram!(STEP_DURATION, Unit::Seconds, "Time one attempt of a step took");
     describe_counter!(STEP_ATTEMPTS, "Attempts of steps by outcome");
     describe_histogram!(COMMIT_BATCH, "Runs written together in one commit");
-    describe_counter!(
-        LEASE_EXPIRED,
-        "Leases that ran out because a worker died or a step never ended"
-    );
+    describe_counter!(LEASE_EXPIRED, "Leases that ran out because a worker died or a step never ended");
     describe_histogram!(RUN_DURATION, Unit::Seconds, "Time from creation to outcome");
     describe_counter!(RUNS_FINISHED, "Finished runs by outcome");
     describe_gauge!(ACTIVE_WORKERS, "Worker processes whose lease holds");

@@ -48,10 +48,7 @@ pub enum ReapError {
 /// # Errors
 /// If the database did not do it, or a log does not fold.
 pub async fn reap(connection: &mut PgConnection, catalog: &Catalog, clock: &Clock) -> Result<u64, ReapError> {
-    let mut transaction = connection
-        .begin()
-        .await
-        .map_err(StoreError::database("begin to reap"))?;
+    let mut transaction = connection.begin().await.map_err(StoreError::database("begin to reap"))?;
     let orphans = lease::orphans(&mut transaction, BATCH).await?;
     let mut commits = Vec::with_capacity(orphans.len());
     for orphan in orphans {
@@ -66,10 +63,7 @@ pub async fn reap(connection: &mut PgConnection, catalog: &Catalog, clock: &Cloc
         observe::lease_expired(taken);
     }
     lease::bury(&mut transaction).await?;
-    transaction
-        .commit()
-        .await
-        .map_err(StoreError::database("commit what was reaped"))?;
+    transaction.commit().await.map_err(StoreError::database("commit what was reaped"))?;
     Ok(taken)
 }
 
@@ -132,15 +126,10 @@ fn take(
 fn verdict(orphan: &Orphan, history: &History, catalog: &Catalog, clock: &Clock) -> Vec<Event> {
     let state = &history.state;
     let definition = catalog.get(&state.definition);
-    let policy = definition
-        .and_then(|definition| definition.step(&state.step))
-        .map(|step| step.policy);
+    let policy = definition.and_then(|definition| definition.step(&state.step)).map(|step| step.policy);
     let policy = policy.unwrap_or_default();
     if orphan.overdue && matches!(state.phase.effect(), Effect::Run) {
-        let error = Failure::new(
-            "deadline_passed",
-            format!("step {} ran past its deadline", state.step),
-        );
+        let error = Failure::new("deadline_passed", format!("step {} ran past its deadline", state.step));
         let failed = state.failed_attempts + 1;
         if failed >= policy.max_attempts {
             return vec![Event::Failed(error)];
@@ -150,16 +139,8 @@ fn verdict(orphan: &Orphan, history: &History, catalog: &Catalog, clock: &Clock)
         return vec![Event::StepRetried(StepRetried { error, retry_at })];
     }
     let crashes = state.crashes + 1;
-    let cause = if orphan.overdue {
-        "deadline_passed"
-    } else {
-        "worker_died"
-    };
-    let expired = LeaseExpired {
-        worker: orphan.worker.clone(),
-        cause: cause.to_owned(),
-        crashes,
-    };
+    let cause = if orphan.overdue { "deadline_passed" } else { "worker_died" };
+    let expired = LeaseExpired { worker: orphan.worker.clone(), cause: cause.to_owned(), crashes };
     let mut events = vec![Event::LeaseExpired(expired)];
     if crashes > i32::try_from(policy.max_crashes).unwrap_or(i32::MAX) {
         let message = format!("{crashes} workers died on step {}", state.step);
@@ -181,15 +162,13 @@ pub(crate) fn row_after(history: &History, attempt: i32, clock: &Clock) -> RowAf
         deadline_at: None,
     };
     match state.phase.effect() {
-        Effect::Run => live(LiveState::Ready, Some(clock.now())),
+        // What woke a waiting run, or came while it was paused or held, may not be in the log yet: whoever claims it
+        // looks, and parks it again if there is nothing.
+        Effect::Run | Effect::Park { state: LiveState::Waiting, .. } => {
+            live(LiveState::Ready, Some(clock.now()))
+        }
         Effect::Park { state, wake_at } => live(state, wake_at),
-        Effect::Close(status) => RowAfter::Closed {
-            status,
-            error_code: history.error_code(),
-        },
-        Effect::Finish => RowAfter::Closed {
-            status: crate::status::RunStatus::Completed,
-            error_code: None,
-        },
+        Effect::Close(status) => RowAfter::Closed { status, error_code: history.error_code() },
+        Effect::Finish => RowAfter::Closed { status: crate::status::RunStatus::Completed, error_code: None },
     }
 }

@@ -18,11 +18,7 @@ pub struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self {
-            base_ms: 500,
-            factor: 2.0,
-            cap_ms: 60_000,
-        }
+        Self { base_ms: 500, factor: 2.0, cap_ms: 60_000 }
     }
 }
 
@@ -55,12 +51,7 @@ pub struct StepPolicy {
 
 impl Default for StepPolicy {
     fn default() -> Self {
-        Self {
-            max_attempts: 5,
-            timeout_ms: 60_000,
-            backoff: Backoff::default(),
-            max_crashes: 5,
-        }
+        Self { max_attempts: 5, timeout_ms: 60_000, backoff: Backoff::default(), max_crashes: 5 }
     }
 }
 
@@ -77,11 +68,7 @@ mod tests {
 
     #[test]
     fn the_bound_doubles_up_to_the_cap() {
-        let backoff = Backoff {
-            base_ms: 100,
-            factor: 2.0,
-            cap_ms: 1_000,
-        };
+        let backoff = Backoff { base_ms: 100, factor: 2.0, cap_ms: 1_000 };
         let bounds: Vec<_> = (1..=6).map(|n| backoff.delay(n, 1.0, None).as_millis()).collect();
         assert_eq!(bounds, [100, 200, 400, 800, 1_000, 1_000]);
         assert_eq!(backoff.delay(3, 0.0, None), Duration::ZERO);

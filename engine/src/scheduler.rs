@@ -98,17 +98,11 @@ pub async fn put(client: &Client, schedule: &Schedule) -> Result<DateTime<Utc>, 
         .catalog()
         .latest(&schedule.workflow)
         .ok_or_else(|| ControlError::UnknownDefinition(crate::DefinitionId::new(&schedule.workflow, 1)))?;
-    definition
-        .check_input(&schedule.input)
-        .map_err(|error| ControlError::BadValue {
-            what: "the input".to_owned(),
-            problem: error.to_string(),
-        })?;
-    let mut connection = client
-        .pool()
-        .acquire()
-        .await
-        .map_err(StoreError::database("connect"))?;
+    definition.check_input(&schedule.input).map_err(|error| ControlError::BadValue {
+        what: "the input".to_owned(),
+        problem: error.to_string(),
+    })?;
+    let mut connection = client.pool().acquire().await.map_err(StoreError::database("connect"))?;
     let next_at = next_time(&schedule.cron, stats::now(&mut connection).await?)?;
     let row = ScheduleRow {
         name: schedule.name.clone(),
@@ -130,26 +124,17 @@ pub async fn put(client: &Client, schedule: &Schedule) -> Result<DateTime<Utc>, 
 /// If the database did not do it. A schedule whose workflow or input is no longer valid is logged and moved on.
 pub async fn fire_due(client: &Client) -> Result<Vec<RunId>, ScheduleError> {
     let mut started = Vec::new();
-    let mut connection = client
-        .pool()
-        .acquire()
-        .await
-        .map_err(StoreError::database("connect"))?;
+    let mut connection = client.pool().acquire().await.map_err(StoreError::database("connect"))?;
     loop {
-        let mut transaction = connection
-            .begin()
-            .await
-            .map_err(StoreError::database("begin to fire a schedule"))?;
+        let mut transaction =
+            connection.begin().await.map_err(StoreError::database("begin to fire a schedule"))?;
         let Some(due) = schedule::lock_due(&mut transaction).await? else {
             return Ok(started);
         };
         let now = stats::now(&mut transaction).await?;
         let run = fire(client, &mut transaction, &due).await?;
         schedule::fired(&mut transaction, &due.name, next_time(&due.cron, now)?, run).await?;
-        transaction
-            .commit()
-            .await
-            .map_err(StoreError::database("commit a schedule's run"))?;
+        transaction.commit().await.map_err(StoreError::database("commit a schedule's run"))?;
         started.extend(run);
     }
 }

@@ -83,20 +83,12 @@ pub struct StepError {
 impl StepError {
     /// An attempt worth repeating.
     pub fn retry(code: &str, message: impl Into<String>) -> Self {
-        Self {
-            decision: Decision::Retry { after: None },
-            failure: Failure::new(code, message),
-            source: None,
-        }
+        Self { decision: Decision::Retry { after: None }, failure: Failure::new(code, message), source: None }
     }
 
     /// An attempt that cannot succeed.
     pub fn fail(code: &str, message: impl Into<String>) -> Self {
-        Self {
-            decision: Decision::Fail,
-            failure: Failure::new(code, message),
-            source: None,
-        }
+        Self { decision: Decision::Fail, failure: Failure::new(code, message), source: None }
     }
 
     /// Sets the least time to wait, if the attempt is to be repeated.
@@ -131,9 +123,7 @@ impl fmt::Display for StepError {
 
 impl Error for StepError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source
-            .as_deref()
-            .map(|source| source as &(dyn Error + 'static))
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
     }
 }
 
@@ -223,14 +213,8 @@ impl StepContext {
 
     /// Adds a progress note: an event that is written together with the step's outcome.
     pub fn note(&self, topic: &str, data: serde_json::Value) {
-        let note = Note {
-            topic: topic.to_owned(),
-            data,
-        };
-        self.notes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(note);
+        let note = Note { topic: topic.to_owned(), data };
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
     }
 
     /// Hands over SQL that commits in the same transaction as the checkpoint, and not at all without it.
@@ -238,10 +222,7 @@ impl StepContext {
     where
         F: for<'c> Fn(&'c mut PgConnection) -> BoxFuture<'c, Result<(), sqlx::Error>> + Send + Sync + 'static,
     {
-        self.work
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Arc::new(work));
+        self.work.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(work));
     }
 
     pub(crate) fn take_notes(&self) -> Vec<Note> {

@@ -130,18 +130,11 @@ impl Phase {
     pub fn effect(&self) -> Effect {
         match self {
             Self::Runnable { .. } => Effect::Run,
-            Self::Backoff { until } | Self::Sleeping { until } => Effect::Park {
-                state: LiveState::Sleeping,
-                wake_at: Some(*until),
-            },
-            Self::Waiting { until, .. } => Effect::Park {
-                state: LiveState::Waiting,
-                wake_at: *until,
-            },
-            Self::Paused { .. } => Effect::Park {
-                state: LiveState::Paused,
-                wake_at: None,
-            },
+            Self::Backoff { until } | Self::Sleeping { until } => {
+                Effect::Park { state: LiveState::Sleeping, wake_at: Some(*until) }
+            }
+            Self::Waiting { until, .. } => Effect::Park { state: LiveState::Waiting, wake_at: *until },
+            Self::Paused { .. } => Effect::Park { state: LiveState::Paused, wake_at: None },
             Self::Finishing => Effect::Finish,
             Self::Failed => Effect::Close(RunStatus::Failed),
             Self::Cancelled => Effect::Close(RunStatus::Cancelled),
@@ -151,10 +144,7 @@ impl Phase {
 
     /// Whether a step may be called, now or when its time has come.
     const fn can_run(&self) -> bool {
-        matches!(
-            self,
-            Self::Runnable { .. } | Self::Backoff { .. } | Self::Sleeping { .. }
-        )
+        matches!(self, Self::Runnable { .. } | Self::Backoff { .. } | Self::Sleeping { .. })
     }
 
     /// Whether a worker may hold a run in this phase.
@@ -167,10 +157,7 @@ impl RunState {
     /// The state after the log's first event.
     pub fn start(created: &Created) -> Self {
         Self {
-            definition: DefinitionId {
-                workflow: created.workflow.clone(),
-                version: created.version,
-            },
+            definition: DefinitionId { workflow: created.workflow.clone(), version: created.version },
             step: created.step.clone(),
             phase: Phase::Runnable { arrival: None },
             failed_attempts: 0,
@@ -208,10 +195,7 @@ const fn runnable(arrival: Option<Arrival>) -> Phase {
 /// # Errors
 /// [`IllegalTransition`] if the event cannot happen to a run in this state.
 pub fn transition(state: RunState, event: &Event) -> Result<RunState, IllegalTransition> {
-    let refused = IllegalTransition {
-        event: event.kind().as_str(),
-        state: state.phase.name(),
-    };
+    let refused = IllegalTransition { event: event.kind().as_str(), state: state.phase.name() };
     let phase = &state.phase;
     match event {
         Event::StepCompleted(_) | Event::StepRetried(_) | Event::Slept(_) | Event::Waited(_)
@@ -223,10 +207,9 @@ pub fn transition(state: RunState, event: &Event) -> Result<RunState, IllegalTra
         Event::WaitTimedOut(_) if matches!(phase, Phase::Waiting { until: Some(_), .. }) => {
             Ok(state.rest(runnable(Some(Arrival::TimedOut))))
         }
-        Event::LeaseExpired(expired) if phase.can_be_held() => Ok(RunState {
-            crashes: expired.crashes,
-            ..state
-        }),
+        Event::LeaseExpired(expired) if phase.can_be_held() => {
+            Ok(RunState { crashes: expired.crashes, ..state })
+        }
         Event::Noted(_) if phase.can_be_held() => Ok(state),
         Event::Annotated(_) => Ok(state),
         Event::Completed(_) if matches!(phase, Phase::Finishing) => Ok(state.rest(Phase::Completed)),
@@ -261,15 +244,12 @@ fn advance(mut state: RunState, event: &Event) -> RunState {
         }
         Event::StepRetried(retried) => {
             state.failed_attempts += 1;
-            state.rest(Phase::Backoff {
-                until: retried.retry_at,
-            })
+            state.rest(Phase::Backoff { until: retried.retry_at })
         }
         Event::Slept(slept) => state.rest(Phase::Sleeping { until: slept.until }),
-        Event::Waited(waited) => state.rest(Phase::Waiting {
-            signal: waited.signal.clone(),
-            until: waited.until,
-        }),
+        Event::Waited(waited) => {
+            state.rest(Phase::Waiting { signal: waited.signal.clone(), until: waited.until })
+        }
         Event::Created(_)
         | Event::SignalReceived(_)
         | Event::WaitTimedOut(_)
@@ -299,9 +279,9 @@ fn signalled(mut state: RunState, received: &SignalReceived) -> Option<RunState>
 /// What an operator's action does.
 fn intervene(mut state: RunState, event: &Event) -> Option<RunState> {
     match (event, state.phase.clone()) {
-        (Event::Paused(_), before) if before.can_be_held() => Some(state.rest(Phase::Paused {
-            before: Box::new(before),
-        })),
+        (Event::Paused(_), before) if before.can_be_held() => {
+            Some(state.rest(Phase::Paused { before: Box::new(before) }))
+        }
         (Event::Resumed(resumed), phase) => match (&resumed.from_step, phase) {
             (None, Phase::Paused { before }) => Some(state.rest(*before)),
             (from_step, Phase::Paused { .. } | Phase::Failed | Phase::Cancelled) => {
@@ -317,9 +297,7 @@ fn intervene(mut state: RunState, event: &Event) -> Option<RunState> {
         {
             state.definition.version = migrated.to_version;
             let moved = match phase {
-                Phase::Paused { .. } => Phase::Paused {
-                    before: Box::new(runnable(None)),
-                },
+                Phase::Paused { .. } => Phase::Paused { before: Box::new(runnable(None)) },
                 Phase::Runnable { .. }
                 | Phase::Backoff { .. }
                 | Phase::Sleeping { .. }

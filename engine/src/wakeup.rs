@@ -37,9 +37,7 @@ impl Wakeup {
             notify,
             sending: AtomicBool::new(false),
         };
-        Self {
-            shared: Arc::new(shared),
-        }
+        Self { shared: Arc::new(shared) }
     }
 
     /// Whether NOTIFY is used.
@@ -87,10 +85,7 @@ impl Wakeup {
 }
 
 async fn send(pool: &PgPool) -> Result<(), StoreError> {
-    let mut connection = pool
-        .acquire()
-        .await
-        .map_err(StoreError::database("connect for a wake-up"))?;
+    let mut connection = pool.acquire().await.map_err(StoreError::database("connect for a wake-up"))?;
     sqlx::query!("SELECT pg_notify($1, '')", CHANNEL)
         .execute(&mut *connection)
         .await

@@ -66,10 +66,8 @@ pub const fn output<S: Step>() -> Output<S> {
 impl<S: Step> Wire<S::Output> for Output<S> {
     fn fetch(&self, history: &History) -> Result<S::Output, WireError> {
         let stored = history.output(S::NAME);
-        let stored = stored.ok_or_else(|| WireError {
-            what: format!("output of {}", S::NAME),
-            source: None,
-        })?;
+        let stored =
+            stored.ok_or_else(|| WireError { what: format!("output of {}", S::NAME), source: None })?;
         read(stored.get(), S::NAME)
     }
 
@@ -88,10 +86,7 @@ pub const fn maybe<S: Step>() -> Maybe<S> {
 
 impl<S: Step> Wire<Option<S::Output>> for Maybe<S> {
     fn fetch(&self, history: &History) -> Result<Option<S::Output>, WireError> {
-        history
-            .output(S::NAME)
-            .map(|stored| read(stored.get(), S::NAME))
-            .transpose()
+        history.output(S::NAME).map(|stored| read(stored.get(), S::NAME)).transpose()
     }
 
     fn needs(&self) -> Vec<Need> {
@@ -132,8 +127,5 @@ wire_tuple!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4);
 wire_tuple!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5);
 
 fn read<T: DeserializeOwned>(json: &str, what: &str) -> Result<T, WireError> {
-    serde_json::from_str(json).map_err(|source| WireError {
-        what: what.to_owned(),
-        source: Some(source),
-    })
+    serde_json::from_str(json).map_err(|source| WireError { what: what.to_owned(), source: Some(source) })
 }

@@ -72,10 +72,7 @@ impl Definition {
             concurrency: None,
             check_input: Box::new(|json| serde_json::from_str::<I>(json.get()).map(drop)),
         };
-        Builder {
-            definition,
-            input: PhantomData,
-        }
+        Builder { definition, input: PhantomData }
     }
 
     /// The step of that name.
@@ -96,11 +93,7 @@ impl Definition {
 
     /// The names of its steps, for messages.
     pub fn step_names(&self) -> String {
-        self.steps
-            .iter()
-            .map(|step| step.name.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
+        self.steps.iter().map(|step| step.name.as_str()).collect::<Vec<_>>().join(", ")
     }
 
     /// Checks that `json` is an input of this workflow.
@@ -145,11 +138,7 @@ impl Definition {
         });
         if let Some(missing) = missing {
             let (definition, step) = (self.id.clone(), step.name.clone());
-            return Err(DefinitionError::MissingOutput {
-                definition,
-                step,
-                missing,
-            });
+            return Err(DefinitionError::MissingOutput { definition, step, missing });
         }
         match step.jumps.iter().find(|jump| !all.contains(&jump.target)) {
             Some(Jump { target, .. }) => Err(DefinitionError::UnknownTarget {
@@ -197,15 +186,9 @@ impl<I: DeserializeOwned + 'static> Builder<I> {
         limit: u16,
         key: impl Fn(&I) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        let key = move |json: &RawValue| {
-            serde_json::from_str(json.get())
-                .ok()
-                .and_then(|input| key(&input))
-        };
-        self.definition.concurrency = Some(ConcurrencyRule {
-            limit: limit.max(1).into(),
-            key: Box::new(key),
-        });
+        let key = move |json: &RawValue| serde_json::from_str(json.get()).ok().and_then(|input| key(&input));
+        self.definition.concurrency =
+            Some(ConcurrencyRule { limit: limit.max(1).into(), key: Box::new(key) });
         self
     }
 
@@ -232,10 +215,7 @@ impl<I: DeserializeOwned + 'static> Builder<I> {
     #[must_use]
     pub fn may_go_to(mut self, target: &str, limit: u32) -> Self {
         if let Some(step) = self.definition.steps.last_mut() {
-            step.jumps.push(Jump {
-                target: StepName::new(target),
-                limit,
-            });
+            step.jumps.push(Jump { target: StepName::new(target), limit });
         }
         self
     }
@@ -254,11 +234,7 @@ pub(crate) enum ErasedOutcome {
     Next(Box<RawValue>),
     GoTo(StepName, Box<RawValue>),
     Sleep(std::time::Duration),
-    Wait {
-        signal: String,
-        timeout: Option<std::time::Duration>,
-        about: serde_json::Value,
-    },
+    Wait { signal: String, timeout: Option<std::time::Duration>, about: serde_json::Value },
 }
 
 /// A step without its types: the one place where they are erased.
@@ -286,11 +262,8 @@ impl<S: Step, W: Wire<S::Input>> ErasedStep for Wired<S, W> {
     ) -> BoxFuture<'a, Result<ErasedOutcome, StepError>> {
         async move {
             let input = self.wire.fetch(history).map_err(|error| {
-                StepError::fail(
-                    "input_mismatch",
-                    format!("{error}: was it written by another version?"),
-                )
-                .caused_by(error)
+                StepError::fail("input_mismatch", format!("{error}: was it written by another version?"))
+                    .caused_by(error)
             })?;
             let json = |output: &S::Output| to_raw_value(output).map_err(encode_failure);
             Ok(match self.step.run(context, input).await? {
@@ -299,15 +272,9 @@ impl<S: Step, W: Wire<S::Input>> ErasedStep for Wired<S, W> {
                     ErasedOutcome::GoTo(StepName::new(target), json(&output)?)
                 }
                 StepOutcome::Sleep(duration) => ErasedOutcome::Sleep(duration),
-                StepOutcome::Wait {
-                    signal,
-                    timeout,
-                    about,
-                } => ErasedOutcome::Wait {
-                    signal,
-                    timeout,
-                    about,
-                },
+                StepOutcome::Wait { signal, timeout, about } => {
+                    ErasedOutcome::Wait { signal, timeout, about }
+                }
             })
         }
         .boxed()

@@ -55,27 +55,13 @@ pub(crate) async fn audit(pool: &PgPool, catalog: &Catalog) -> anyhow::Result<Re
 /// Prints a report for people.
 pub(crate) fn print(report: &Report) -> anyhow::Result<()> {
     for invariant in Invariant::ALL {
-        let broken = report
-            .violations
-            .iter()
-            .filter(|violation| violation.invariant == *invariant)
-            .count();
-        let verdict = if broken == 0 {
-            "holds".to_owned()
-        } else {
-            format!("BROKEN {broken} times")
-        };
+        let broken = report.violations.iter().filter(|violation| violation.invariant == *invariant).count();
+        let verdict = if broken == 0 { "holds".to_owned() } else { format!("BROKEN {broken} times") };
         out(&format!("{invariant}  {verdict:<16} {}", invariant.statement()))?;
     }
     for violation in &report.violations {
-        let run = violation
-            .run
-            .map(|run| format!("run {run}: "))
-            .unwrap_or_default();
+        let run = violation.run.map(|run| format!("run {run}: ")).unwrap_or_default();
         out(&format!("{}  {run}{}", violation.invariant, violation.detail))?;
     }
-    out(&format!(
-        "{} runs and {} events checked",
-        report.runs, report.events
-    ))
+    out(&format!("{} runs and {} events checked", report.runs, report.events))
 }

@@ -53,15 +53,13 @@ pub(crate) async fn run(config: &Config, api: &Api) -> anyhow::Result<()> {
 }
 
 async fn check_database(pool: &PgPool, config: &Config, findings: &mut Findings) -> anyhow::Result<()> {
-    let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::integer")
-        .fetch_one(pool)
-        .await?;
+    let version: i32 =
+        sqlx::query_scalar("SELECT current_setting('server_version_num')::integer").fetch_one(pool).await?;
     match version {
         140_000.. => good(&format!("PostgreSQL {}", version / 10_000))?,
-        _ => findings.bad(
-            &format!("PostgreSQL {} is too old", version / 10_000),
-            "use version 14 or newer",
-        )?,
+        _ => {
+            findings.bad(&format!("PostgreSQL {} is too old", version / 10_000), "use version 14 or newer")?
+        }
     }
     check_durability(pool, findings).await?;
     match runtime::pending_migrations(pool).await? {
@@ -77,15 +75,11 @@ async fn check_database(pool: &PgPool, config: &Config, findings: &mut Findings)
 
 async fn check_durability(pool: &PgPool, findings: &mut Findings) -> anyhow::Result<()> {
     for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
-        let value: String = sqlx::query_scalar("SELECT current_setting($1)")
-            .bind(setting)
-            .fetch_one(pool)
-            .await?;
+        let value: String =
+            sqlx::query_scalar("SELECT current_setting($1)").bind(setting).fetch_one(pool).await?;
         match value.as_str() {
-            "off" => findings.bad(
-                &format!("{setting} is off: commits may be lost"),
-                &format!("set {setting} = on"),
-            )?,
+            "off" => findings
+                .bad(&format!("{setting} is off: commits may be lost"), &format!("set {setting} = on"))?,
             _ => good(&format!("{setting} is {value}"))?,
         }
     }
@@ -96,10 +90,7 @@ async fn check_clock(pool: &PgPool, findings: &mut Findings) -> anyhow::Result<(
     let mut connection = pool.acquire().await?;
     let ahead = stats::now(&mut connection).await? - Clock::default().now();
     if ahead.abs() > CLOCK_TOLERANCE {
-        let text = format!(
-            "the database's clock is {} ms ahead of this machine's",
-            ahead.num_milliseconds()
-        );
+        let text = format!("the database's clock is {} ms ahead of this machine's", ahead.num_milliseconds());
         return findings.bad(
             &text,
             "synchronise both with NTP; leases go by the database's clock and hold all the same",
@@ -124,10 +115,7 @@ async fn check_runs(pool: &PgPool, config: &Config, findings: &mut Findings) -> 
             let text = format!("{runs} ready runs have a workflow version that no live worker knows");
             findings.bad(
                 &text,
-                &format!(
-                    "start workers that know it; this program knows {}",
-                    known.join(", ")
-                ),
+                &format!("start workers that know it; this program knows {}", known.join(", ")),
             )?;
         }
     }

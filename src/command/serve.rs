@@ -64,12 +64,7 @@ async fn serve_both(
     let pool = home.database.connect(config.max_connections()).await?;
     runtime::migrate(&pool).await?;
     let client = runtime::client(config, pool).await?;
-    let state = ApiState::new(
-        client.clone(),
-        api_settings(config),
-        metrics,
-        shutdown.stop.clone(),
-    );
+    let state = ApiState::new(client.clone(), api_settings(config), metrics, shutdown.stop.clone());
     let worker = ticketflow_worker::run(client, config.worker(args), shutdown.clone());
     say(&format!("ticketflow is up: http://{}", listener.local_addr()?));
     let api = ticketflow_api::serve(listener, state, shutdown.stop.clone());
@@ -114,9 +109,7 @@ async fn connect(config: &Config) -> anyhow::Result<Client> {
 
 pub(crate) fn api_settings(config: &Config) -> ApiSettings {
     let (file, default) = (&config.file.server, ApiSettings::default());
-    let window = file
-        .idempotency_hours
-        .map(|hours| chrono::TimeDelta::hours(hours.into()));
+    let window = file.idempotency_hours.map(|hours| chrono::TimeDelta::hours(hours.into()));
     ApiSettings {
         idempotency_key_window: window.unwrap_or(default.idempotency_key_window),
         content_window: window.unwrap_or(default.content_window),

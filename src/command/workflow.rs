@@ -31,14 +31,8 @@ pub(crate) fn run(command: WorkflowCommand, config: &Config) -> anyhow::Result<(
     let pool = PgPoolOptions::new().connect_lazy_with(PgConnectOptions::new());
     let catalog = runtime::catalog(config, &pool)?;
     let definition = catalog.latest(&name).ok_or_else(|| {
-        let known: Vec<String> = catalog
-            .iter()
-            .map(|definition| definition.id.to_string())
-            .collect();
-        Exit::NotFound.with(format!(
-            "there is no workflow {name}; there is {}",
-            known.join(", ")
-        ))
+        let known: Vec<String> = catalog.iter().map(|definition| definition.id.to_string()).collect();
+        Exit::NotFound.with(format!("there is no workflow {name}; there is {}", known.join(", ")))
     })?;
     out(graph::draw(definition, format).trim_end())
 }

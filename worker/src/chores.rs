@@ -70,9 +70,7 @@ impl Chores {
                 Ok(0) => return Ok(()),
                 Ok(runs) => {
                     tracing::warn!(runs, "took runs over from dead workers");
-                    client
-                        .wakeup()
-                        .ready(client.pool(), usize::try_from(runs).unwrap_or(usize::MAX));
+                    client.wakeup().ready(client.pool(), usize::try_from(runs).unwrap_or(usize::MAX));
                 }
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "reaping failed");
@@ -85,15 +83,10 @@ impl Chores {
     async fn fire(&self) {
         match scheduler::fire_due(&self.session.client).await {
             Ok(runs) if runs.is_empty() => {}
-            Ok(runs) => self
-                .session
-                .client
-                .wakeup()
-                .ready(self.session.client.pool(), runs.len()),
-            Err(error) => tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "a schedule did not fire"
-            ),
+            Ok(runs) => self.session.client.wakeup().ready(self.session.client.pool(), runs.len()),
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a schedule did not fire")
+            }
         }
     }
 

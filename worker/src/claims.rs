@@ -73,10 +73,7 @@ struct Timers {
 
 impl Timers {
     fn add(&self, due: DateTime<Utc>) {
-        self.due
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Reverse(due));
+        self.due.lock().unwrap_or_else(PoisonError::into_inner).push(Reverse(due));
     }
 
     /// Time to the next, forgetting those that have passed.
@@ -162,10 +159,7 @@ impl Claims {
                 self.start(run);
             }
         }
-        self.session
-            .client
-            .wakeup()
-            .set_idle_capacity(self.places.available_permits());
+        self.session.client.wakeup().set_idle_capacity(self.places.available_permits());
         Ok(found)
     }
 
@@ -185,10 +179,7 @@ impl Claims {
                 let begun = client.pool().begin().await;
                 let mut transaction = begun.map_err(StoreError::database("begin a claim"))?;
                 let claimed = claim::claim_limited(&mut transaction, &request).await?;
-                transaction
-                    .commit()
-                    .await
-                    .map_err(StoreError::database("commit a claim"))?;
+                transaction.commit().await.map_err(StoreError::database("commit a claim"))?;
                 Ok(claimed)
             }
             Some(_) | None => {
@@ -204,10 +195,7 @@ impl Claims {
         }
         let mut connection = connection(self.session.client.pool()).await?;
         let settings = limit::settings(&mut connection).await?;
-        self.settings = settings
-            .into_iter()
-            .map(|queue| (queue.name.clone(), queue))
-            .collect();
+        self.settings = settings.into_iter().map(|queue| (queue.name.clone(), queue)).collect();
         self.settings_until = Some(Instant::now() + SETTINGS_FOR);
         Ok(())
     }
@@ -220,22 +208,16 @@ impl Claims {
         };
         let abort = self.shutdown.abort.child_token();
         self.session.held.start(run.id, run.epoch, abort.clone());
-        let shutdown = Shutdown {
-            stop: self.shutdown.stop.clone(),
-            abort,
-        };
+        let shutdown = Shutdown { stop: self.shutdown.stop.clone(), abort };
         let (session, timers) = (self.session.clone(), self.timers.clone());
-        self.running
-            .spawn(async move { advance(&session, run, &shutdown, &timers, place).await });
+        self.running.spawn(async move { advance(&session, run, &shutdown, &timers, place).await });
     }
 
     /// Waits for a wake-up, a timer, the poll or the end.
     async fn rest(&self, woken: impl Future<Output = ()>, longest: Duration) {
         let jittered = longest.mul_f64(random_fraction().mul_add(0.5, 0.75));
         let timer = self.timers.next(self.session.client.clock().now());
-        let pause = timer
-            .map_or(jittered, |timer| timer.min(jittered))
-            .max(Duration::from_millis(1));
+        let pause = timer.map_or(jittered, |timer| timer.min(jittered)).max(Duration::from_millis(1));
         tokio::select! {
             () = woken => {}
             () = tokio::time::sleep(pause) => {}

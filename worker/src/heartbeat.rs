@@ -21,15 +21,8 @@ impl Heartbeat {
     pub(crate) async fn run(self, ended: CancellationToken) {
         let interval = self.session.options.lease / 3;
         let mut failures = 0;
-        while pause(
-            &ended,
-            if failures == 0 {
-                interval
-            } else {
-                reconnect_delay(failures).min(interval)
-            },
-        )
-        .await
+        while pause(&ended, if failures == 0 { interval } else { reconnect_delay(failures).min(interval) })
+            .await
         {
             match self.beat().await {
                 Ok(true) => failures = 0,
@@ -66,10 +59,7 @@ impl Heartbeat {
                 session.hand_back(&unknown).await?;
             }
         }
-        log_failure(
-            session.hand_back_dropped().await,
-            "dropped runs were not handed back yet",
-        );
+        log_failure(session.hand_back_dropped().await, "dropped runs were not handed back yet");
         Ok(true)
     }
 }

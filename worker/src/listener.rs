@@ -12,10 +12,7 @@ pub(crate) async fn listen(pool: PgPool, wakeup: Wakeup, ended: CancellationToke
         let heard = ended.run_until_cancelled(hear(&pool, &wakeup)).await;
         let Some(Err(error)) = heard else { return };
         failures += 1;
-        tracing::debug!(
-            error = &error as &dyn std::error::Error,
-            "not listening; the poll goes on"
-        );
+        tracing::debug!(error = &error as &dyn std::error::Error, "not listening; the poll goes on");
         if !pause(&ended, reconnect_delay(failures)).await {
             return;
         }

@@ -63,11 +63,7 @@ impl Held {
     }
 
     pub(crate) fn start(&self, run: RunId, epoch: Epoch, abort: CancellationToken) {
-        let running = Running {
-            epoch,
-            since: Instant::now(),
-            abort,
-        };
+        let running = Running { epoch, since: Instant::now(), abort };
         self.with(|held| held.running.insert(run, running));
     }
 
@@ -79,11 +75,7 @@ impl Held {
     /// Cuts off what runs here for longer than `age` and is not among `leased`: its result is not wanted any more.
     pub(crate) fn cut_off_lost(&self, leased: &[(RunId, Epoch)], age: Duration) {
         self.with(|held| {
-            for (run, running) in held
-                .running
-                .iter()
-                .filter(|(_, running)| running.since.elapsed() > age)
-            {
+            for (run, running) in held.running.iter().filter(|(_, running)| running.since.elapsed() > age) {
                 if !leased.contains(&(*run, running.epoch)) {
                     running.abort.cancel();
                 }
@@ -124,11 +116,7 @@ impl Held {
     pub(crate) fn unknown(&self, leased: &[(RunId, Epoch)]) -> Vec<(RunId, Epoch)> {
         self.with(|held| {
             held.uncertain = false;
-            leased
-                .iter()
-                .filter(|(run, _)| !held.running.contains_key(run))
-                .copied()
-                .collect()
+            leased.iter().filter(|(run, _)| !held.running.contains_key(run)).copied().collect()
         })
     }
 }
@@ -144,10 +132,7 @@ pub async fn run(client: Client, options: WorkerOptions, shutdown: Shutdown) -> 
             Ok(session) => session,
             Err(error) if first => return Err(WorkerError::Register(error)),
             Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "cannot register; trying again"
-                );
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot register; trying again");
                 pause(&shutdown.stop, Duration::from_millis(500)).await;
                 continue;
             }
@@ -162,19 +147,11 @@ impl Session {
     async fn open(client: &Client, options: &WorkerOptions) -> Result<Self, StoreError> {
         let id = WorkerId::from_uuid(uuid::Builder::from_random_bytes(entropy()).into_uuid());
         let queues = if options.queues.is_empty() {
-            client
-                .catalog()
-                .queues()
-                .iter()
-                .map(ToString::to_string)
-                .collect()
+            client.catalog().queues().iter().map(ToString::to_string).collect()
         } else {
             options.queues.clone()
         };
-        let options = WorkerOptions {
-            queues,
-            ..options.clone()
-        };
+        let options = WorkerOptions { queues, ..options.clone() };
         let registration = Registration {
             id,
             name: options.name.clone(),
@@ -183,11 +160,7 @@ impl Session {
             capacity: i32::try_from(options.capacity).unwrap_or(i32::MAX),
         };
         let sent = Instant::now();
-        let mut connection = client
-            .pool()
-            .acquire()
-            .await
-            .map_err(StoreError::database("connect"))?;
+        let mut connection = client.pool().acquire().await.map_err(StoreError::database("connect"))?;
         let now = lease::register(&mut connection, &registration, options.lease).await?;
         client.clock().calibrate(now, crate::heartbeat::round_trip(sent));
         let fence = Fence::open(sent, options.lease);
@@ -202,14 +175,7 @@ impl Session {
             pace: options.pace,
         };
         tracing::info!(worker.id = %id, worker.name = options.name, "worker registered");
-        Ok(Self {
-            id,
-            options,
-            client: client.clone(),
-            executor,
-            fence,
-            held: Held::default(),
-        })
+        Ok(Self { id, options, client: client.clone(), executor, fence, held: Held::default() })
     }
 }
 
@@ -236,10 +202,7 @@ impl Session {
     async fn drain(&self, running: &TaskTracker, shutdown: &Shutdown) {
         running.close();
         if let Ok(mut connection) = self.client.pool().acquire().await {
-            log_failure(
-                lease::drain(&mut connection, self.id).await,
-                "cannot say that this worker drains",
-            );
+            log_failure(lease::drain(&mut connection, self.id).await, "cannot say that this worker drains");
         }
         tokio::select! {
             () = running.wait() => {}
@@ -248,15 +211,9 @@ impl Session {
             () = tokio::time::sleep(self.options.grace) => shutdown.abort.cancel(),
         }
         running.wait().await;
-        log_failure(
-            self.hand_back_dropped().await,
-            "leases were not handed back; they will be reaped",
-        );
+        log_failure(self.hand_back_dropped().await, "leases were not handed back; they will be reaped");
         if let Ok(mut connection) = self.client.pool().acquire().await {
-            log_failure(
-                lease::deregister(&mut connection, self.id).await,
-                "cannot deregister",
-            );
+            log_failure(lease::deregister(&mut connection, self.id).await, "cannot deregister");
         }
         tracing::info!(worker.id = %self.id, worker.name = self.options.name, "worker stopped");
     }
@@ -276,15 +233,9 @@ impl Session {
 
     pub(crate) async fn hand_back(&self, runs: &[(RunId, Epoch)]) -> Result<(), StoreError> {
         let pool = self.client.pool();
-        let mut transaction = pool
-            .begin()
-            .await
-            .map_err(StoreError::database("begin to hand runs back"))?;
+        let mut transaction = pool.begin().await.map_err(StoreError::database("begin to hand runs back"))?;
         let count = lease::hand_back(&mut transaction, self.id, runs).await?;
-        transaction
-            .commit()
-            .await
-            .map_err(StoreError::database("commit runs handed back"))?;
+        transaction.commit().await.map_err(StoreError::database("commit runs handed back"))?;
         if count > 0 {
             self.client.wakeup().ready(pool, count);
         }
@@ -299,20 +250,13 @@ pub(crate) fn log_failure<T>(result: Result<T, StoreError>, message: &'static st
 }
 
 pub(crate) fn reconnect_delay(attempt: u32) -> Duration {
-    let backoff = Backoff {
-        base_ms: 100,
-        factor: 2.0,
-        cap_ms: 2_000,
-    };
+    let backoff = Backoff { base_ms: 100, factor: 2.0, cap_ms: 2_000 };
     backoff.delay(attempt, ticketflow_engine::clock::random_fraction(), None)
 }
 
 /// Waits, unless cancelled before. False: cancelled.
 pub(crate) async fn pause(cancelled: &CancellationToken, duration: Duration) -> bool {
-    cancelled
-        .run_until_cancelled(tokio::time::sleep(duration))
-        .await
-        .is_some()
+    cancelled.run_until_cancelled(tokio::time::sleep(duration)).await.is_some()
 }
 
 pub(crate) async fn connection(

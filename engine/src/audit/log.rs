@@ -59,23 +59,13 @@ async fn check_batch(
             sound.push((*run, definition, log));
         }
     }
-    let changes = sound.iter().map(|(run, definition, log)| {
-        (
-            definition,
-            Change {
-                run: *run,
-                events: log,
-            },
-        )
-    });
+    let changes = sound.iter().map(|(run, definition, log)| (definition, Change { run: *run, events: log }));
     for (projection, changes) in by_projection(catalog, changes) {
         let differences = projection
             .verify(&mut *connection, &changes)
             .await
             .map_err(StoreError::database("verify a projection"))?;
-        differences
-            .into_iter()
-            .for_each(|difference| report.add(Invariant::I9, None, difference));
+        differences.into_iter().for_each(|difference| report.add(Invariant::I9, None, difference));
     }
     Ok(())
 }
@@ -167,11 +157,7 @@ fn check_log(
         Effect::Run | Effect::Park { .. } | Effect::Finish => RunStatus::Live,
     };
     if closed.as_str() != status {
-        report.add(
-            Invariant::I1,
-            Some(run),
-            format!("its header is {status}, its log says {closed}"),
-        );
+        report.add(Invariant::I1, Some(run), format!("its header is {status}, its log says {closed}"));
     }
     Some((history.state.definition, log))
 }
@@ -201,10 +187,7 @@ pub fn verify_chain(run: RunId, rows: &[EventRow]) -> Result<Hash, ChainError> {
                 at: row.at,
                 payload_digest,
             };
-            Ok(Stored {
-                link,
-                hash: Hash::try_from(row.hash.as_slice())?,
-            })
+            Ok(Stored { link, hash: Hash::try_from(row.hash.as_slice())? })
         })
         .collect();
     chain::verify(stored?)
@@ -215,20 +198,15 @@ fn check_epochs(run: RunId, log: &[EventRecord], report: &mut Report) {
     for pair in log.windows(2) {
         let (before, after) = (&pair[0], &pair[1]);
         if after.epoch < before.epoch {
-            let detail = format!(
-                "event {} has epoch {} after {}",
-                after.seq.0, after.epoch.0, before.epoch.0
-            );
+            let detail =
+                format!("event {} has epoch {} after {}", after.seq.0, after.epoch.0, before.epoch.0);
             report.add(Invariant::I5, Some(run), detail);
         }
         if after.epoch == before.epoch
             && after.actor != before.actor
             && both_workers(&before.actor, &after.actor)
         {
-            let detail = format!(
-                "{} and {} wrote under epoch {}",
-                before.actor, after.actor, after.epoch.0
-            );
+            let detail = format!("{} and {} wrote under epoch {}", before.actor, after.actor, after.epoch.0);
             report.add(Invariant::I7, Some(run), detail);
         }
     }

@@ -92,11 +92,7 @@ impl Report {
     }
 
     fn add(&mut self, invariant: Invariant, run: Option<RunId>, detail: impl Into<String>) {
-        self.violations.push(Violation {
-            invariant,
-            run,
-            detail: detail.into(),
-        });
+        self.violations.push(Violation { invariant, run, detail: detail.into() });
     }
 }
 
@@ -111,10 +107,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self {
-            unclaimed: Duration::from_hours(1),
-            unreaped: Duration::from_mins(1),
-        }
+        Self { unclaimed: Duration::from_hours(1), unreaped: Duration::from_mins(1) }
     }
 }
 
@@ -134,9 +127,6 @@ pub async fn audit(
     let mut report = Report::default();
     rows::check(&mut transaction, bounds, &mut report).await?;
     log::check(&mut transaction, catalog, &mut report).await?;
-    transaction
-        .rollback()
-        .await
-        .map_err(StoreError::database("end an audit"))?;
+    transaction.rollback().await.map_err(StoreError::database("end an audit"))?;
     Ok(report)
 }

@@ -28,11 +28,7 @@ async fn headers(connection: &mut PgConnection, report: &mut Report) -> Result<(
     for row in rows {
         let header = row.status.as_deref().unwrap_or("missing");
         let live = row.state.as_deref().unwrap_or("missing");
-        report.add(
-            Invariant::I1,
-            Some(row.id),
-            format!("its header is {header}, its live row {live}"),
-        );
+        report.add(Invariant::I1, Some(row.id), format!("its header is {header}, its live row {live}"));
     }
     let keys = sqlx::query!(
         r#"SELECT held.run_id AS "run_id: RunId" FROM idempotency AS held
@@ -42,11 +38,7 @@ async fn headers(connection: &mut PgConnection, report: &mut Report) -> Result<(
     .await
     .map_err(StoreError::database("look for acknowledged runs"))?;
     for row in keys {
-        report.add(
-            Invariant::I1,
-            Some(row.run_id),
-            "an idempotency key names it, but it does not exist",
-        );
+        report.add(Invariant::I1, Some(row.run_id), "an idempotency key names it, but it does not exist");
     }
     Ok(())
 }
@@ -69,17 +61,11 @@ async fn heads(connection: &mut PgConnection, report: &mut Report) -> Result<(),
     .map_err(StoreError::database("compare live rows with their logs"))?;
     for row in rows {
         if row.last_seq != Some(row.seq) || !row.same_hash {
-            let detail = format!(
-                "its row stands at event {}, its log at {:?}",
-                row.seq, row.last_seq
-            );
+            let detail = format!("its row stands at event {}, its log at {:?}", row.seq, row.last_seq);
             report.add(Invariant::I3, Some(row.id), detail);
         }
         if row.last_epoch > Some(row.epoch) {
-            let detail = format!(
-                "its last event has epoch {:?}, its row {}",
-                row.last_epoch, row.epoch
-            );
+            let detail = format!("its last event has epoch {:?}, its row {}", row.last_epoch, row.epoch);
             report.add(Invariant::I5, Some(row.id), detail);
         }
     }
@@ -105,11 +91,7 @@ async fn stuck(connection: &mut PgConnection, bounds: Bounds, report: &mut Repor
     .await
     .map_err(StoreError::database("look for stuck runs"))?;
     for row in rows {
-        report.add(
-            Invariant::I8,
-            Some(row.id),
-            format!("{} past the bound", row.state),
-        );
+        report.add(Invariant::I8, Some(row.id), format!("{} past the bound", row.state));
     }
     Ok(())
 }

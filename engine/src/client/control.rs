@@ -39,9 +39,7 @@ impl Client {
     /// # Errors
     /// If it is finished or unknown.
     pub async fn cancel(&self, run: RunId, actor: &Actor, reason: &str) -> Result<(), ControlError> {
-        let event = Event::Cancelled(Intervention {
-            reason: reason.to_owned(),
-        });
+        let event = Event::Cancelled(Intervention { reason: reason.to_owned() });
         self.intervene(run, actor, event, "it is finished already").await
     }
 
@@ -50,11 +48,8 @@ impl Client {
     /// # Errors
     /// If it is finished, paused already or unknown.
     pub async fn pause(&self, run: RunId, actor: &Actor, reason: &str) -> Result<(), ControlError> {
-        let event = Event::Paused(Intervention {
-            reason: reason.to_owned(),
-        });
-        self.intervene(run, actor, event, "only a run that is under way can be paused")
-            .await
+        let event = Event::Paused(Intervention { reason: reason.to_owned() });
+        self.intervene(run, actor, event, "only a run that is under way can be paused").await
     }
 
     /// Ends a backoff or a sleep now.
@@ -62,11 +57,8 @@ impl Client {
     /// # Errors
     /// If the run is not sleeping.
     pub async fn retry_now(&self, run: RunId, actor: &Actor, reason: &str) -> Result<(), ControlError> {
-        let event = Event::RetriedNow(Intervention {
-            reason: reason.to_owned(),
-        });
-        self.intervene(run, actor, event, "only a run that sleeps can be retried at once")
-            .await
+        let event = Event::RetriedNow(Intervention { reason: reason.to_owned() });
+        self.intervene(run, actor, event, "only a run that sleeps can be retried at once").await
     }
 
     /// Lets a paused, failed or cancelled run go on: where it stood, or from `from_step`, perhaps with earlier
@@ -82,28 +74,14 @@ impl Client {
         from_step: Option<StepName>,
         edited: EditedOutputs,
     ) -> Result<(), ControlError> {
-        let mut connection = self
-            .pool
-            .acquire()
-            .await
-            .map_err(StoreError::database("connect"))?;
-        let mut transaction = connection
-            .begin()
-            .await
-            .map_err(StoreError::database("begin to resume"))?;
+        let mut connection = self.pool.acquire().await.map_err(StoreError::database("connect"))?;
+        let mut transaction = connection.begin().await.map_err(StoreError::database("begin to resume"))?;
         let locked = lock(&mut transaction, run).await?;
         self.check_resume(&locked.history, from_step.as_ref(), &edited)?;
-        let event = Event::Resumed(Resumed {
-            reason: reason.to_owned(),
-            from_step,
-            edited,
-        });
+        let event = Event::Resumed(Resumed { reason: reason.to_owned(), from_step, edited });
         let advice = "only a paused, failed or cancelled run can be resumed; a completed one can be forked";
         self.write(&mut transaction, locked, actor, event, advice).await?;
-        transaction
-            .commit()
-            .await
-            .map_err(StoreError::database("commit a resume"))?;
+        transaction.commit().await.map_err(StoreError::database("commit a resume"))?;
         self.wakeup.ready(&self.pool, 1);
         Ok(())
     }
@@ -120,37 +98,16 @@ impl Client {
         to_version: i32,
         to_step: StepName,
     ) -> Result<(), ControlError> {
-        let mut connection = self
-            .pool
-            .acquire()
-            .await
-            .map_err(StoreError::database("connect"))?;
-        let mut transaction = connection
-            .begin()
-            .await
-            .map_err(StoreError::database("begin to migrate"))?;
+        let mut connection = self.pool.acquire().await.map_err(StoreError::database("connect"))?;
+        let mut transaction = connection.begin().await.map_err(StoreError::database("begin to migrate"))?;
         let locked = lock(&mut transaction, run).await?;
         let target = DefinitionId::new(&locked.header.definition.workflow, to_version);
         let definition = self.definition(&target)?;
         check_ready(&definition, &to_step, |step| locked.history.has_checkpoint(step))?;
-        let event = Event::Migrated(Migrated {
-            reason: reason.to_owned(),
-            to_version,
-            to_step,
-        });
-        self.write(
-            &mut transaction,
-            locked,
-            actor,
-            event,
-            "only a live run can be migrated",
-        )
-        .await?;
+        let event = Event::Migrated(Migrated { reason: reason.to_owned(), to_version, to_step });
+        self.write(&mut transaction, locked, actor, event, "only a live run can be migrated").await?;
         control::set_version(&mut transaction, run, to_version).await?;
-        transaction
-            .commit()
-            .await
-            .map_err(StoreError::database("commit a migration"))?;
+        transaction.commit().await.map_err(StoreError::database("commit a migration"))?;
         self.wakeup.ready(&self.pool, 1);
         Ok(())
     }
@@ -162,21 +119,11 @@ impl Client {
         event: Event,
         advice: &str,
     ) -> Result<(), ControlError> {
-        let mut connection = self
-            .pool
-            .acquire()
-            .await
-            .map_err(StoreError::database("connect"))?;
-        let mut transaction = connection
-            .begin()
-            .await
-            .map_err(StoreError::database("begin an action"))?;
+        let mut connection = self.pool.acquire().await.map_err(StoreError::database("connect"))?;
+        let mut transaction = connection.begin().await.map_err(StoreError::database("begin an action"))?;
         let locked = lock(&mut transaction, run).await?;
         self.write(&mut transaction, locked, actor, event, advice).await?;
-        transaction
-            .commit()
-            .await
-            .map_err(StoreError::database("commit an action"))?;
+        transaction.commit().await.map_err(StoreError::database("commit an action"))?;
         self.wakeup.ready(&self.pool, 1);
         Ok(())
     }
@@ -190,18 +137,11 @@ impl Client {
         event: Event,
         advice: &str,
     ) -> Result<(), ControlError> {
-        let Locked {
-            header,
-            live,
-            mut history,
-        } = locked;
+        let Locked { header, live, mut history } = locked;
         let run = header.id;
         let seq = history.seq;
         let last_epoch = event::load(connection, run, seq.0 - 1).await?;
-        let epoch = live
-            .as_ref()
-            .map(|row| row.epoch)
-            .or_else(|| last_epoch.last().map(|last| last.epoch));
+        let epoch = live.as_ref().map(|row| row.epoch).or_else(|| last_epoch.last().map(|last| last.epoch));
         let epoch_after = epoch.unwrap_or(crate::Epoch(0)).next();
         let stamp = Stamp {
             epoch: epoch_after,
@@ -230,13 +170,9 @@ impl Client {
                     hash: record.hash,
                     events: vec![record],
                 };
-                self.write_live(connection, &header, &live, &history, advance)
-                    .await
+                self.write_live(connection, &header, &live, &history, advance).await
             }
-            None => {
-                self.write_closed(connection, &header, &history, row, record)
-                    .await
-            }
+            None => self.write_closed(connection, &header, &history, row, record).await,
         }
     }
 
@@ -261,11 +197,7 @@ impl Client {
         if written.is_empty() {
             let status = live.state.as_str();
             let advice = "it moved while it was locked; try again".to_owned();
-            return Err(ControlError::Conflict {
-                run: header.id,
-                status,
-                advice,
-            });
+            return Err(ControlError::Conflict { run: header.id, status, advice });
         }
         Ok(())
     }
@@ -282,16 +214,8 @@ impl Client {
         control::append_closed(connection, header.id, &events).await?;
         let signals = control::signal_count(connection, header.id).await?;
         control::reopen(connection, header, &row, signals, &events[0]).await?;
-        let change = Change {
-            run: header.id,
-            events: &events,
-        };
-        project(
-            connection,
-            &self.catalog,
-            std::iter::once((&history.state.definition, change)),
-        )
-        .await?;
+        let change = Change { run: header.id, events: &events };
+        project(connection, &self.catalog, std::iter::once((&history.state.definition, change))).await?;
         Ok(())
     }
 
@@ -304,34 +228,28 @@ impl Client {
         let definition = self.definition(&history.state.definition)?;
         check_edited(&definition, edited)?;
         match from_step {
-            Some(step) => check_ready(&definition, step, |name| {
-                history.has_checkpoint(name) || edited.contains_key(name)
-            }),
+            Some(step) => {
+                let mut kept = history.clone();
+                kept.forget_from(step);
+                check_ready(&definition, step, |name| kept.has_checkpoint(name) || edited.contains_key(name))
+            }
             None => Ok(()),
         }
     }
 
     pub(super) fn definition(&self, id: &DefinitionId) -> Result<Arc<Definition>, ControlError> {
-        self.catalog
-            .get(id)
-            .cloned()
-            .ok_or_else(|| ControlError::UnknownDefinition(id.clone()))
+        self.catalog.get(id).cloned().ok_or_else(|| ControlError::UnknownDefinition(id.clone()))
     }
 }
 
 /// Checks that every replaced output is one of its step's.
 pub(super) fn check_edited(definition: &Definition, edited: &EditedOutputs) -> Result<(), ControlError> {
     for (step, output) in edited {
-        let found = definition
-            .step(step)
-            .ok_or_else(|| unknown_step(definition, step))?;
-        found
-            .body
-            .check_output(output)
-            .map_err(|error| ControlError::BadValue {
-                what: format!("the output of {step}"),
-                problem: error.to_string(),
-            })?;
+        let found = definition.step(step).ok_or_else(|| unknown_step(definition, step))?;
+        found.body.check_output(output).map_err(|error| ControlError::BadValue {
+            what: format!("the output of {step}"),
+            problem: error.to_string(),
+        })?;
     }
     Ok(())
 }
@@ -342,18 +260,13 @@ pub(super) fn check_ready(
     step: &StepName,
     has: impl Fn(&StepName) -> bool,
 ) -> Result<(), ControlError> {
-    let found = definition
-        .step(step)
-        .ok_or_else(|| unknown_step(definition, step))?;
+    let found = definition.step(step).ok_or_else(|| unknown_step(definition, step))?;
     let missing = found.needs.iter().find_map(|need| match need {
         Need::Output(name) if !has(name) => Some(name.clone()),
         Need::Output(_) | Need::Input(..) | Need::Maybe(_) => None,
     });
     match missing {
-        Some(missing) => Err(ControlError::MissingCheckpoint {
-            step: step.clone(),
-            missing,
-        }),
+        Some(missing) => Err(ControlError::MissingCheckpoint { step: step.clone(), missing }),
         None => Ok(()),
     }
 }
@@ -376,9 +289,5 @@ async fn lock(connection: &mut PgConnection, run: RunId) -> Result<Locked, Contr
     }
     let log = event::load(connection, run, -1).await?;
     let history = History::fold(run, &log).map_err(|source| ControlError::Illegal { run, source })?;
-    Ok(Locked {
-        header,
-        live,
-        history,
-    })
+    Ok(Locked { header, live, history })
 }

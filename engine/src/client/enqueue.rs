@@ -32,8 +32,10 @@ const TASKS: usize = 2;
 /// A run somebody wants.
 #[derive(Debug, Clone)]
 pub struct EnqueueRequest {
-    /// Workflow; the newest version this process knows.
+    /// Workflow.
     pub workflow: Arc<str>,
+    /// Version of it; `None`: the newest this process knows.
+    pub version: Option<i32>,
     /// Its input, as JSON.
     pub input: Box<RawValue>,
     /// Who asks.
@@ -55,6 +57,7 @@ impl EnqueueRequest {
     pub fn new(workflow: &str, input: Box<RawValue>, actor: Actor) -> Self {
         Self {
             workflow: workflow.into(),
+            version: None,
             input,
             actor,
             guard: None,
@@ -98,16 +101,16 @@ impl Client {
     }
 
     fn prepare(&self, request: EnqueueRequest) -> Result<NewRun, ControlError> {
-        let definition = self
-            .catalog
-            .latest(&request.workflow)
-            .ok_or_else(|| ControlError::UnknownDefinition(DefinitionId::new(&request.workflow, 1)))?;
-        definition
-            .check_input(&request.input)
-            .map_err(|error| ControlError::BadValue {
-                what: "the input".to_owned(),
-                problem: error.to_string(),
-            })?;
+        let wanted = DefinitionId::new(&request.workflow, request.version.unwrap_or(1));
+        let definition = match request.version {
+            Some(_) => self.catalog.get(&wanted),
+            None => self.catalog.latest(&request.workflow),
+        };
+        let definition = definition.ok_or(ControlError::UnknownDefinition(wanted))?;
+        definition.check_input(&request.input).map_err(|error| ControlError::BadValue {
+            what: "the input".to_owned(),
+            problem: error.to_string(),
+        })?;
         new_run(definition, request, self.clock.now()).map_err(ControlError::from)
     }
 }
@@ -117,10 +120,7 @@ fn new_run(
     request: EnqueueRequest,
     at: DateTime<Utc>,
 ) -> Result<NewRun, StoreError> {
-    let bucket = request
-        .guard
-        .as_ref()
-        .map(|guard| Bucket(guard.key_hash.as_bytes()[0]));
+    let bucket = request.guard.as_ref().map(|guard| Bucket(guard.key_hash.as_bytes()[0]));
     let id = RunId::new(at, entropy(), bucket);
     let (step, fork) = match request.fork {
         Some((step, fork)) => (step, Some(fork)),
@@ -134,13 +134,7 @@ fn new_run(
         input: request.input,
         fork,
     };
-    let stamp = Stamp {
-        epoch: Epoch(0),
-        attempt: 0,
-        actor: request.actor,
-        duration_ms: None,
-        at,
-    };
+    let stamp = Stamp { epoch: Epoch(0), attempt: 0, actor: request.actor, duration_ms: None, at };
     Ok(NewRun {
         id,
         definition: definition.id.clone(),
@@ -150,14 +144,7 @@ fn new_run(
         start_at: request.start_at,
         guard: request.guard,
         traceparent: request.traceparent,
-        created: record(
-            id,
-            Seq(0),
-            Hash::GENESIS,
-            Some(step),
-            Event::Created(created),
-            stamp,
-        )?,
+        created: record(id, Seq(0), Hash::GENESIS, Some(step), Event::Created(created), stamp)?,
     })
 }
 
@@ -211,9 +198,7 @@ impl Writer {
             // the next, and finds the first one's run.
             let mut keys = HashSet::new();
             let (now, later) = batch.into_iter().partition(|(run, _)| {
-                run.guard
-                    .as_ref()
-                    .is_none_or(|guard| keys.insert(*guard.key_hash.as_bytes()))
+                run.guard.as_ref().is_none_or(|guard| keys.insert(*guard.key_hash.as_bytes()))
             });
             held_over = later;
             self.write(now).await;
@@ -246,11 +231,7 @@ impl Writer {
 
     /// Writes one run after a failure whose answer may have been lost: if the run is there, it was written.
     async fn write_alone(&self, run: &NewRun) -> Result<Enqueued, StoreError> {
-        let mut connection = self
-            .pool
-            .acquire()
-            .await
-            .map_err(StoreError::database("connect to enqueue"))?;
+        let mut connection = self.pool.acquire().await.map_err(StoreError::database("connect to enqueue"))?;
         if control::header(&mut connection, run.id, false).await?.is_some() {
             self.wakeup.ready(&self.pool, 1);
             return Ok(Enqueued::Created(run.id));
@@ -265,28 +246,16 @@ impl Writer {
     }
 
     async fn attempt(&self, runs: &[NewRun]) -> Result<Vec<Enqueued>, StoreError> {
-        let mut connection = self
-            .pool
-            .acquire()
-            .await
-            .map_err(StoreError::database("connect to enqueue"))?;
+        let mut connection = self.pool.acquire().await.map_err(StoreError::database("connect to enqueue"))?;
         let projected = runs.iter().any(|run| {
-            self.catalog
-                .get(&run.definition)
-                .is_some_and(|definition| definition.projection.is_some())
+            self.catalog.get(&run.definition).is_some_and(|definition| definition.projection.is_some())
         });
         if !projected {
             return enqueue::enqueue(&mut connection, runs).await;
         }
-        let mut transaction = connection
-            .begin()
-            .await
-            .map_err(StoreError::database("begin to enqueue"))?;
+        let mut transaction = connection.begin().await.map_err(StoreError::database("begin to enqueue"))?;
         let outcomes = write(&mut transaction, &self.catalog, runs).await?;
-        transaction
-            .commit()
-            .await
-            .map_err(StoreError::database("commit what was enqueued"))?;
+        transaction.commit().await.map_err(StoreError::database("commit what was enqueued"))?;
         Ok(outcomes)
     }
 }
@@ -303,18 +272,9 @@ async fn write(
     runs: &[NewRun],
 ) -> Result<Vec<Enqueued>, StoreError> {
     let outcomes = enqueue::enqueue(connection, runs).await?;
-    let fresh = runs
-        .iter()
-        .zip(&outcomes)
-        .filter(|(_, outcome)| matches!(outcome, Enqueued::Created(_)));
+    let fresh = runs.iter().zip(&outcomes).filter(|(_, outcome)| matches!(outcome, Enqueued::Created(_)));
     let changes = fresh.map(|(run, _)| {
-        (
-            &run.definition,
-            Change {
-                run: run.id,
-                events: std::slice::from_ref(&run.created),
-            },
-        )
+        (&run.definition, Change { run: run.id, events: std::slice::from_ref(&run.created) })
     });
     project(connection, catalog, changes).await?;
     Ok(outcomes)

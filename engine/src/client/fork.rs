@@ -24,11 +24,7 @@ impl Client {
         from_step: StepName,
         edited: EditedOutputs,
     ) -> Result<RunId, ControlError> {
-        let mut connection = self
-            .pool
-            .acquire()
-            .await
-            .map_err(StoreError::database("connect"))?;
+        let mut connection = self.pool.acquire().await.map_err(StoreError::database("connect"))?;
         let header = control::header(&mut connection, parent, false).await?;
         let header = header.ok_or(ControlError::NotFound(parent))?;
         let log = event::load(&mut connection, parent, -1).await?;
@@ -43,16 +39,10 @@ impl Client {
             .collect();
         outputs.extend(edited);
         check_ready(&definition, &from_step, |step| outputs.contains_key(step))?;
-        let fork = Fork {
-            parent,
-            parent_seq: history.seq,
-            outputs,
-        };
-        let mut request = EnqueueRequest::new(
-            &header.definition.workflow,
-            history.input().to_owned(),
-            actor.clone(),
-        );
+        let fork = Fork { parent, parent_seq: history.seq, outputs };
+        let mut request =
+            EnqueueRequest::new(&header.definition.workflow, history.input().to_owned(), actor.clone());
+        request.version = Some(definition.id.version);
         request.priority = Some(header.priority);
         request.traceparent = header.traceparent;
         request.fork = Some((from_step, fork));

@@ -101,15 +101,7 @@ impl Columns {
         self.seq_after.push(advance.last_seq().0);
         self.hash.push(advance.hash.as_bytes().to_vec());
         match &advance.row {
-            RowAfter::Live {
-                state,
-                wake_at,
-                step,
-                version,
-                attempt,
-                crashes,
-                deadline_at,
-            } => {
+            RowAfter::Live { state, wake_at, step, version, attempt, crashes, deadline_at } => {
                 self.state.push(Some(state.as_str().to_owned()));
                 self.wake_at.push(*wake_at);
                 self.step.push(Some(step.to_string()));
@@ -189,16 +181,10 @@ pub async fn advance(
     let mut events = EventColumns::default();
     for (item, advance) in (1i32..).zip(batch) {
         columns.push(advance);
-        advance
-            .events
-            .iter()
-            .for_each(|event| events.push(item, advance.run, event));
+        advance.events.iter().for_each(|event| events.push(item, advance.run, event));
     }
     let moved = execute(connection, &columns, &events).await?;
-    Ok(moved
-        .into_iter()
-        .filter_map(|item| usize::try_from(item - 1).ok())
-        .collect())
+    Ok(moved.into_iter().filter_map(|item| usize::try_from(item - 1).ok()).collect())
 }
 
 async fn execute(

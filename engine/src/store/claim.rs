@@ -112,20 +112,8 @@ impl ClaimedRow {
             erased_digest,
             ..
         } = self;
-        EventRow {
-            seq,
-            epoch,
-            kind,
-            step,
-            attempt,
-            actor,
-            payload,
-            duration_ms,
-            at,
-            hash,
-            erased_digest,
-        }
-        .parse(self.id)
+        EventRow { seq, epoch, kind, step, attempt, actor, payload, duration_ms, at, hash, erased_digest }
+            .parse(self.id)
     }
 }
 
@@ -146,10 +134,7 @@ pub async fn claim_limited(
     request: &ClaimRequest<'_>,
 ) -> Result<Claimed, StoreError> {
     let free = limit::lock_queue(connection, request.queue).await?;
-    let request = ClaimRequest {
-        limit: request.limit.min(free),
-        ..request.clone()
-    };
+    let request = ClaimRequest { limit: request.limit.min(free), ..request.clone() };
     if request.limit <= 0 {
         return Ok(Claimed::default());
     }
@@ -168,18 +153,12 @@ async fn claim_with(
         let taken = rows.iter().filter(|row| row.seq == row.live_seq).count();
         let left = request.limit - i64::try_from(taken).unwrap_or(i64::MAX);
         if left > 0 {
-            let request = ClaimRequest {
-                limit: left,
-                ..request.clone()
-            };
+            let request = ClaimRequest { limit: left, ..request.clone() };
             rows.extend(claim_keyed(connection, &request, slots | limit::KEY_SLOT).await?);
         }
     }
     let now = rows.first().map(|row| row.now);
-    Ok(Claimed {
-        runs: gather(connection, rows).await?,
-        now,
-    })
+    Ok(Claimed { runs: gather(connection, rows).await?, now })
 }
 
 async fn claim_free(
@@ -247,9 +226,5 @@ async fn gather(connection: &mut PgConnection, rows: Vec<ClaimedRow>) -> Result<
 
 pub(crate) fn interval(duration: Duration) -> PgInterval {
     let microseconds = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
-    PgInterval {
-        months: 0,
-        days: 0,
-        microseconds,
-    }
+    PgInterval { months: 0, days: 0, microseconds }
 }

@@ -239,16 +239,7 @@ pub async fn reopen(
     signal_count: i32,
     last: &EventRecord,
 ) -> Result<(), StoreError> {
-    let RowAfter::Live {
-        state,
-        wake_at,
-        step,
-        version,
-        attempt,
-        crashes,
-        ..
-    } = after
-    else {
+    let RowAfter::Live { state, wake_at, step, version, attempt, crashes, .. } = after else {
         return Ok(());
     };
     sqlx::query!(

@@ -91,38 +91,24 @@ struct Columns {
 impl Columns {
     fn push(&mut self, run: &NewRun) {
         let guard = run.guard.as_ref();
-        let fork = if let Event::Created(created) = &run.created.event {
-            created.fork.as_ref()
-        } else {
-            None
-        };
+        let fork =
+            if let Event::Created(created) = &run.created.event { created.fork.as_ref() } else { None };
         self.bucket.push(run.id.bucket().as_i16());
         self.id.push(run.id.as_uuid());
         self.workflow.push(run.definition.workflow.to_string());
         self.version.push(run.definition.version);
         self.queue.push(run.queue.to_string());
         self.priority.push(run.priority);
-        self.key
-            .push(run.concurrency.as_ref().map(|(key, _)| key.clone()));
-        self.key_limit
-            .push(run.concurrency.as_ref().map(|(_, limit)| *limit));
+        self.key.push(run.concurrency.as_ref().map(|(key, _)| key.clone()));
+        self.key_limit.push(run.concurrency.as_ref().map(|(_, limit)| *limit));
         self.start_at.push(run.start_at);
-        self.key_hash
-            .push(guard.map(|guard| guard.key_hash.as_bytes().to_vec()));
-        self.request_hash
-            .push(guard.map(|guard| guard.request_hash.as_bytes().to_vec()));
-        self.expires_at
-            .push(guard.map(|guard| run.created.at + guard.window));
+        self.key_hash.push(guard.map(|guard| guard.key_hash.as_bytes().to_vec()));
+        self.request_hash.push(guard.map(|guard| guard.request_hash.as_bytes().to_vec()));
+        self.expires_at.push(guard.map(|guard| run.created.at + guard.window));
         self.parent.push(fork.map(|fork| fork.parent.as_uuid()));
         self.parent_seq.push(fork.map(|fork| fork.parent_seq.0));
         self.traceparent.push(run.traceparent.clone());
-        self.step.push(
-            run.created
-                .step
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
-        );
+        self.step.push(run.created.step.as_ref().map(ToString::to_string).unwrap_or_default());
         self.actor.push(run.created.actor.to_string());
         self.payload.push(run.created.payload.clone());
         self.at.push(run.created.at);
@@ -176,15 +162,10 @@ async fn resolve(
     runs: &[NewRun],
     fresh: &[RunId],
 ) -> Result<Vec<Enqueued>, StoreError> {
-    let guards: Vec<_> = runs
-        .iter()
-        .filter_map(|run| run.guard.as_ref().map(|guard| (run.id, guard)))
-        .collect();
+    let guards: Vec<_> =
+        runs.iter().filter_map(|run| run.guard.as_ref().map(|guard| (run.id, guard))).collect();
     let buckets: Vec<i16> = guards.iter().map(|(id, _)| id.bucket().as_i16()).collect();
-    let hashes: Vec<Vec<u8>> = guards
-        .iter()
-        .map(|(_, guard)| guard.key_hash.as_bytes().to_vec())
-        .collect();
+    let hashes: Vec<Vec<u8>> = guards.iter().map(|(_, guard)| guard.key_hash.as_bytes().to_vec()).collect();
     let rows = sqlx::query!(
         r#"SELECT g.key_hash, g.run_id AS "run_id: RunId", g.request_hash
            FROM idempotency g
@@ -196,10 +177,8 @@ async fn resolve(
     .fetch_all(connection)
     .await
     .map_err(StoreError::database("look up idempotency keys"))?;
-    let known: HashMap<Vec<u8>, (RunId, Vec<u8>)> = rows
-        .into_iter()
-        .map(|row| (row.key_hash, (row.run_id, row.request_hash)))
-        .collect();
+    let known: HashMap<Vec<u8>, (RunId, Vec<u8>)> =
+        rows.into_iter().map(|row| (row.key_hash, (row.run_id, row.request_hash))).collect();
     Ok(runs.iter().map(|run| outcome(run, fresh, &known)).collect())
 }
 
@@ -208,11 +187,7 @@ fn outcome(run: &NewRun, fresh: &[RunId], known: &HashMap<Vec<u8>, (RunId, Vec<u
         .guard
         .as_ref()
         .filter(|_| !fresh.contains(&run.id))
-        .and_then(|guard| {
-            known
-                .get(guard.key_hash.as_bytes().as_slice())
-                .map(|found| (guard, found))
-        });
+        .and_then(|guard| known.get(guard.key_hash.as_bytes().as_slice()).map(|found| (guard, found)));
     match taken {
         None => Enqueued::Created(run.id),
         Some((guard, (id, request))) if request == guard.request_hash.as_bytes() => Enqueued::Replayed(*id),

@@ -118,13 +118,10 @@ pub async fn held(
 /// # Errors
 /// If the database did not do it.
 pub async fn drain(connection: &mut PgConnection, worker: WorkerId) -> Result<(), StoreError> {
-    sqlx::query!(
-        "UPDATE workers SET state = 'draining' WHERE id = $1",
-        worker.as_uuid()
-    )
-    .execute(connection)
-    .await
-    .map_err(StoreError::database("drain a worker"))?;
+    sqlx::query!("UPDATE workers SET state = 'draining' WHERE id = $1", worker.as_uuid())
+        .execute(connection)
+        .await
+        .map_err(StoreError::database("drain a worker"))?;
     Ok(())
 }
 
@@ -176,8 +173,7 @@ pub async fn hand_back(
     .await
     .map_err(StoreError::database("hand runs back"))?;
     let mut released = limit::Released::default();
-    rows.iter()
-        .for_each(|row| released.add(row.slots, &row.queue, row.concurrency_key.as_deref()));
+    rows.iter().for_each(|row| released.add(row.slots, &row.queue, row.concurrency_key.as_deref()));
     limit::release(connection, &released).await?;
     Ok(rows.len())
 }
@@ -260,10 +256,7 @@ pub async fn list(connection: &mut PgConnection) -> Result<Vec<WorkerRow>, Store
 }
 
 /// Work that some worker has to do now and then.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "one independent question each, answered by one statement"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "one independent question each, answered by one statement")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chores {
     /// A worker died or a step is past its deadline.

@@ -45,13 +45,10 @@ impl Released {
 /// # Errors
 /// If the database is out of reach.
 pub async fn settings(connection: &mut PgConnection) -> Result<Vec<QueueSettings>, StoreError> {
-    sqlx::query_as!(
-        QueueSettings,
-        "SELECT name, max_leased, paused FROM queues ORDER BY name"
-    )
-    .fetch_all(connection)
-    .await
-    .map_err(StoreError::database("read the queues' settings"))
+    sqlx::query_as!(QueueSettings, "SELECT name, max_leased, paused FROM queues ORDER BY name")
+        .fetch_all(connection)
+        .await
+        .map_err(StoreError::database("read the queues' settings"))
 }
 
 /// Sets a queue's limit (`None`: none) and whether it is paused. Runs that are leased already do not count against a
@@ -92,14 +89,10 @@ pub(super) async fn occupy_queue(
     runs: usize,
 ) -> Result<(), StoreError> {
     let runs = i32::try_from(runs).unwrap_or(i32::MAX);
-    sqlx::query!(
-        "UPDATE queues SET leased = leased + $2 WHERE name = $1",
-        queue,
-        runs
-    )
-    .execute(connection)
-    .await
-    .map_err(StoreError::database("occupy a queue's slots"))?;
+    sqlx::query!("UPDATE queues SET leased = leased + $2 WHERE name = $1", queue, runs)
+        .execute(connection)
+        .await
+        .map_err(StoreError::database("occupy a queue's slots"))?;
     Ok(())
 }
 
@@ -110,14 +103,10 @@ pub(super) async fn occupy_queue(
 /// If the database did not do it.
 pub async fn release(connection: &mut PgConnection, released: &Released) -> Result<(), StoreError> {
     for (queue, count) in &released.queues {
-        sqlx::query!(
-            "UPDATE queues SET leased = greatest(leased - $2, 0) WHERE name = $1",
-            queue,
-            count
-        )
-        .execute(&mut *connection)
-        .await
-        .map_err(StoreError::database("give back a queue's slots"))?;
+        sqlx::query!("UPDATE queues SET leased = greatest(leased - $2, 0) WHERE name = $1", queue, count)
+            .execute(&mut *connection)
+            .await
+            .map_err(StoreError::database("give back a queue's slots"))?;
     }
     for (key, count) in &released.keys {
         sqlx::query!(

@@ -36,10 +36,7 @@ pub(super) async fn measure(pool: &PgPool, time: Duration) -> anyhow::Result<Flo
     for task in futures::future::join_all(tasks).await {
         runs += usize::try_from(task?? * BATCH)?;
     }
-    Ok(Floor {
-        runs,
-        runs_per_second: as_f64(runs) / started.elapsed().as_secs_f64(),
-    })
+    Ok(Floor { runs, runs_per_second: as_f64(runs) / started.elapsed().as_secs_f64() })
 }
 
 async fn prepare(pool: &PgPool) -> anyhow::Result<()> {
@@ -75,10 +72,7 @@ async fn batch(connection: &mut PgConnection, first: i32) -> anyhow::Result<()> 
         .bind(&ids)
         .execute(&mut *connection)
         .await?;
-    let payload = format!(
-        "{{\"next\":\"step\",\"output\":{{\"text\":\"{}\"}}}}",
-        "x".repeat(260)
-    );
+    let payload = format!("{{\"next\":\"step\",\"output\":{{\"text\":\"{}\"}}}}", "x".repeat(260));
     for seq in 1..=5 {
         sqlx::query(
             "WITH item AS (SELECT unnest($1::integer[]) AS id), moved AS (

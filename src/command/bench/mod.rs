@@ -51,9 +51,7 @@ async fn on_scratch_database(args: &BenchArgs, database: &Database) -> anyhow::R
         .await
         .context("cannot create a scratch database; bench needs a role that may")?;
     let outcome = measure(args, database, &scratch).await;
-    sqlx::query(AssertSqlSafe(format!("DROP DATABASE {scratch} WITH (FORCE)")))
-        .execute(&server)
-        .await?;
+    sqlx::query(AssertSqlSafe(format!("DROP DATABASE {scratch} WITH (FORCE)"))).execute(&server).await?;
     outcome
 }
 
@@ -63,15 +61,9 @@ async fn measure(args: &BenchArgs, database: &Database, scratch: &str) -> anyhow
     ticketflow_engine::MIGRATOR.run(&pool).await?;
     for extension in ["pg_stat_statements", "pg_walinspect"] {
         // Where they cannot be had the report says less.
-        let created = sqlx::query(AssertSqlSafe(format!(
-            "CREATE EXTENSION IF NOT EXISTS {extension}"
-        )));
+        let created = sqlx::query(AssertSqlSafe(format!("CREATE EXTENSION IF NOT EXISTS {extension}")));
         if let Err(error) = created.execute(&pool).await {
-            tracing::info!(
-                extension,
-                error = &error as &dyn std::error::Error,
-                "not available"
-            );
+            tracing::info!(extension, error = &error as &dyn std::error::Error, "not available");
         }
     }
     let bench = Bench::new(pool.clone(), args.capacity)?;
@@ -89,23 +81,11 @@ async fn measure(args: &BenchArgs, database: &Database, scratch: &str) -> anyhow
     announce("floor");
     let floor = floor::measure(&pool, Duration::from_secs(10)).await?;
     let server: String = sqlx::query_scalar("SELECT version()").fetch_one(&pool).await?;
-    Ok(Report {
-        server,
-        enqueues,
-        throughput,
-        two_workers,
-        latency,
-        idle,
-        floor,
-    })
+    Ok(Report { server, enqueues, throughput, two_workers, latency, idle, floor })
 }
 
 async fn connect(options: PgConnectOptions) -> anyhow::Result<PgPool> {
-    Ok(PgPoolOptions::new()
-        .max_connections(24)
-        .test_before_acquire(false)
-        .connect_with(options)
-        .await?)
+    Ok(PgPoolOptions::new().max_connections(24).test_before_acquire(false).connect_with(options).await?)
 }
 
 fn announce(phase: &str) {

@@ -54,17 +54,8 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn new(pool: PgPool, capacity: usize) -> anyhow::Result<Self> {
-        let client = Client::new(
-            pool.clone(),
-            workload::catalog()?,
-            Clock::default(),
-            Wakeup::new(true),
-        );
-        Ok(Self {
-            pool,
-            client,
-            capacity,
-        })
+        let client = Client::new(pool.clone(), workload::catalog()?, Clock::default(), Wakeup::new(true));
+        Ok(Self { pool, client, capacity })
     }
 
     async fn enqueue(&self, runs: usize, clients: usize) -> anyhow::Result<f64> {
@@ -94,10 +85,7 @@ impl Bench {
         let (client, shutdown) = (self.client.clone(), shutdown.clone());
         tokio::spawn(async move {
             if let Err(error) = ticketflow_worker::run(client, options, shutdown).await {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "the benchmark's worker failed"
-                );
+                tracing::error!(error = &error as &dyn std::error::Error, "the benchmark's worker failed");
             }
         })
     }
@@ -108,9 +96,7 @@ impl Bench {
         let before = Probe::take(&self.pool).await?;
         let shutdown = Shutdown::default();
         let started = Instant::now();
-        let workers_running: Vec<_> = (0..workers)
-            .map(|number| self.worker(number, &shutdown))
-            .collect();
+        let workers_running: Vec<_> = (0..workers).map(|number| self.worker(number, &shutdown)).collect();
         self.drained().await?;
         let seconds = started.elapsed().as_secs_f64();
         shutdown.request();
@@ -118,14 +104,7 @@ impl Bench {
         let cost = before.cost(&self.pool, runs).await?;
         let runs_per_second = as_f64(runs) / seconds;
         let steps_per_second = runs_per_second * 6.0;
-        Ok(Throughput {
-            runs,
-            workers,
-            seconds,
-            runs_per_second,
-            steps_per_second,
-            cost,
-        })
+        Ok(Throughput { runs, workers, seconds, runs_per_second, steps_per_second, cost })
     }
 
     pub(super) async fn latency(&self, runs: usize) -> anyhow::Result<Latency> {
@@ -154,12 +133,7 @@ impl Bench {
         let before = Probe::take(&self.pool).await?;
         let seconds = self.enqueue(runs, clients).await?;
         let cost = before.cost(&self.pool, runs).await?;
-        Ok(Enqueues {
-            runs,
-            clients,
-            per_second: as_f64(runs) / seconds,
-            cost,
-        })
+        Ok(Enqueues { runs, clients, per_second: as_f64(runs) / seconds, cost })
     }
 
     pub(super) async fn idle(&self, time: Duration) -> anyhow::Result<Idle> {
@@ -173,24 +147,17 @@ impl Bench {
         let seconds = started.elapsed().as_secs_f64();
         shutdown.request();
         worker.await?;
-        Ok(Idle {
-            seconds,
-            queries_per_second: as_f64(usize::try_from(queries)?) / seconds,
-        })
+        Ok(Idle { seconds, queries_per_second: as_f64(usize::try_from(queries)?) / seconds })
     }
 
     /// Single-row commits, sorted: what durability costs on this machine.
     async fn single_commits(&self, count: usize) -> anyhow::Result<Vec<Duration>> {
-        sqlx::query("CREATE TABLE IF NOT EXISTS bench_commit (n integer)")
-            .execute(&self.pool)
-            .await?;
+        sqlx::query("CREATE TABLE IF NOT EXISTS bench_commit (n integer)").execute(&self.pool).await?;
         let mut connection = self.pool.acquire().await?;
         let mut times = Vec::with_capacity(count);
         for _ in 0..count {
             let started = Instant::now();
-            sqlx::query("INSERT INTO bench_commit VALUES (1)")
-                .execute(&mut *connection)
-                .await?;
+            sqlx::query("INSERT INTO bench_commit VALUES (1)").execute(&mut *connection).await?;
             times.push(started.elapsed());
         }
         times.sort();
@@ -198,9 +165,7 @@ impl Bench {
     }
 
     async fn settle(&self) -> anyhow::Result<()> {
-        sqlx::query("VACUUM (ANALYZE) live_runs")
-            .execute(&self.pool)
-            .await?;
+        sqlx::query("VACUUM (ANALYZE) live_runs").execute(&self.pool).await?;
         sqlx::query("CHECKPOINT").execute(&self.pool).await?;
         Ok(())
     }

@@ -35,9 +35,8 @@ impl Probe {
     pub(super) async fn take(pool: &PgPool) -> anyhow::Result<Self> {
         // Backends report at most once a second; an idle one has reported after that.
         tokio::time::sleep(Duration::from_millis(1_200)).await;
-        let lsn: String = sqlx::query_scalar("SELECT pg_current_wal_flush_lsn()::text")
-            .fetch_one(pool)
-            .await?;
+        let lsn: String =
+            sqlx::query_scalar("SELECT pg_current_wal_flush_lsn()::text").fetch_one(pool).await?;
         let transactions: i64 =
             sqlx::query_scalar("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
                 .fetch_one(pool)
@@ -55,13 +54,7 @@ impl Probe {
         .fetch_one(pool)
         .await
         .ok();
-        Ok(Self {
-            lsn,
-            transactions,
-            statements,
-            updates,
-            hot_updates,
-        })
+        Ok(Self { lsn, transactions, statements, updates, hot_updates })
     }
 
     /// The cost per run since `self` was taken.
@@ -83,10 +76,7 @@ impl Probe {
         .await
         .ok();
         let commits = records.unwrap_or(after.transactions - self.transactions);
-        let statements = after
-            .statements
-            .zip(self.statements)
-            .map(|(after, before)| after - before);
+        let statements = after.statements.zip(self.statements).map(|(after, before)| after - before);
         Ok(Cost {
             commits: ratio(commits, runs),
             commits_are_wal_records: records.is_some(),
@@ -99,10 +89,7 @@ impl Probe {
     /// Statements since `self` was taken, its own not counted; transactions where statements are not counted.
     pub(super) async fn queries(&self, pool: &PgPool) -> anyhow::Result<i64> {
         let after = Self::take(pool).await?;
-        let statements = after
-            .statements
-            .zip(self.statements)
-            .map(|(after, before)| after - before);
+        let statements = after.statements.zip(self.statements).map(|(after, before)| after - before);
         Ok((statements.unwrap_or(after.transactions - self.transactions) - OWN_QUERIES).max(0))
     }
 }
@@ -119,9 +106,5 @@ fn ratio(count: i64, runs: usize) -> f64 {
 
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
 fn share(part: i64, whole: i64) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

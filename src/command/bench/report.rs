@@ -50,25 +50,14 @@ impl Report {
             self.enqueues.per_second,
             cost(&self.enqueues.cost)
         ))?;
-        out(&format!(
-            "idle worker: {:.2} queries/s",
-            self.idle.queries_per_second
-        ))?;
-        out(&format!(
-            "floor, plain SQL, 32 runs a batch, 8 clients, enqueue included: {floor:.0} runs/s"
-        ))
+        out(&format!("idle worker: {:.2} queries/s", self.idle.queries_per_second))?;
+        out(&format!("floor, plain SQL, 32 runs a batch, 8 clients, enqueue included: {floor:.0} runs/s"))
     }
 }
 
 fn cost(cost: &Cost) -> String {
-    let statements = cost
-        .statements
-        .map_or_else(|| "?".to_owned(), |statements| format!("{statements:.2}"));
-    let counted = if cost.commits_are_wal_records {
-        ""
-    } else {
-        " (transactions)"
-    };
+    let statements = cost.statements.map_or_else(|| "?".to_owned(), |statements| format!("{statements:.2}"));
+    let counted = if cost.commits_are_wal_records { "" } else { " (transactions)" };
     format!(
         "per run: {:.3} commits{counted}, {statements} statements, {:.1} kB WAL; HOT {:.2}",
         cost.commits,

@@ -19,11 +19,7 @@ pub(super) struct Padding {
 
 impl Padding {
     fn of(step: &str) -> Self {
-        Self {
-            step: step.to_owned(),
-            ok: true,
-            text: "x".repeat(260),
-        }
+        Self { step: step.to_owned(), ok: true, text: "x".repeat(260) }
     }
 }
 

@@ -60,18 +60,10 @@ pub(crate) async fn run(args: DemoArgs, config: &Config) -> anyhow::Result<()> {
     runtime::migrate(&pool).await?;
     let client = runtime::client(config, pool).await?;
     let metrics = telemetry::start_metrics()?;
-    let state = ApiState::new(
-        client.clone(),
-        serve::api_settings(config),
-        metrics,
-        shutdown.stop.clone(),
-    );
+    let state = ApiState::new(client.clone(), serve::api_settings(config), metrics, shutdown.stop.clone());
     let serving = tokio::spawn(ticketflow_api::serve(listener, state, shutdown.stop.clone()));
     let api = Api::new(&format!("http://{address}"))?;
-    let shown = shutdown
-        .stop
-        .run_until_cancelled(show(&api, &client, &home, config))
-        .await;
+    let shown = shutdown.stop.run_until_cancelled(show(&api, &client, &home, config)).await;
     if let Some(outcome) = shown {
         let outcome = outcome?;
         outcome.print(args.json)?;
@@ -100,12 +92,7 @@ async fn show(api: &Api, client: &Client, home: &Home, config: &Config) -> anyho
     let settled = settled.with_context(|| format!("after {:?}", started.elapsed()))?;
     let takeovers = takeover::trace(api, &killed).await?;
     let audit = audit::audit(client.pool(), client.catalog()).await?;
-    Ok(Outcome {
-        tickets: settled,
-        killed,
-        takeovers,
-        audit,
-    })
+    Ok(Outcome { tickets: settled, killed, takeovers, audit })
 }
 
 /// Waits until every ticket is done or waits for a person.
@@ -124,11 +111,7 @@ async fn wait_for_all(api: &Api, tickets: &[String]) -> anyhow::Result<Vec<Value
                 settled.push(ticket);
                 break;
             }
-            anyhow::ensure!(
-                Instant::now() < until,
-                "ticket {id} is still {}",
-                ticket["status"]
-            );
+            anyhow::ensure!(Instant::now() < until, "ticket {id} is still {}", ticket["status"]);
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         bar.inc(1);

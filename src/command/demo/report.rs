@@ -44,19 +44,9 @@ impl Outcome {
                 takeover.ticket, takeover.step, takeover.kept, takeover.taken_by, takeover.continued_with
             ))?;
         }
-        let waiting = self
-            .tickets
-            .iter()
-            .filter(|ticket| ticket["status"] == "awaiting_approval")
-            .count();
-        let done = self
-            .tickets
-            .iter()
-            .filter(|ticket| ticket["status"] == "completed")
-            .count();
-        out(&format!(
-            "\n{done} tickets are done, {waiting} wait for a person's approval\n"
-        ))?;
+        let waiting = self.tickets.iter().filter(|ticket| ticket["status"] == "awaiting_approval").count();
+        let done = self.tickets.iter().filter(|ticket| ticket["status"] == "completed").count();
+        out(&format!("\n{done} tickets are done, {waiting} wait for a person's approval\n"))?;
         audit::print(&self.audit)
     }
 

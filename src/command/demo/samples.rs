@@ -23,12 +23,7 @@ pub(super) async fn submit(api: &Api) -> anyhow::Result<Vec<String>> {
         }
         let key = [("idempotency-key", format!("demo-{demo:016x}-{number}"))];
         let answer = api.post_keyed::<Value>("/tickets", &ticket, &key).await?.body;
-        ids.push(
-            answer["ticket_id"]
-                .as_str()
-                .context("the API's answer has no ticket_id")?
-                .to_owned(),
-        );
+        ids.push(answer["ticket_id"].as_str().context("the API's answer has no ticket_id")?.to_owned());
     }
     Ok(ids)
 }

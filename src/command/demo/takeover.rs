@@ -40,13 +40,7 @@ pub(super) struct Takeover {
 
 impl fmt::Display for Killed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "kill -9 {} ({}) while it held {} runs",
-            self.pid,
-            self.worker,
-            self.held.len()
-        )
+        write!(f, "kill -9 {} ({}) while it held {} runs", self.pid, self.worker, self.held.len())
     }
 }
 
@@ -64,10 +58,7 @@ pub(super) async fn kill_one(
             let pid = workers.kill(&worker).await?;
             return Ok(Killed { worker, pid, held });
         }
-        anyhow::ensure!(
-            Instant::now() < until,
-            "no worker was ever in the middle of some runs"
-        );
+        anyhow::ensure!(Instant::now() < until, "no worker was ever in the middle of some runs");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -78,10 +69,8 @@ async fn busiest(
 ) -> anyhow::Result<Option<(String, Vec<(RunId, String)>)>> {
     let mut connection = client.pool().acquire().await?;
     let listed = lease::list(&mut connection).await?;
-    let busiest = listed
-        .into_iter()
-        .filter(|worker| workers.is_own(&worker.name))
-        .max_by_key(|worker| worker.leased);
+    let busiest =
+        listed.into_iter().filter(|worker| workers.is_own(&worker.name)).max_by_key(|worker| worker.leased);
     let Some(worker) = busiest else { return Ok(None) };
     let mut held = Vec::new();
     for (run, _) in lease::held(&mut connection, worker.id).await? {
@@ -103,9 +92,7 @@ pub(super) async fn trace(api: &Api, killed: &Killed) -> anyhow::Result<Vec<Take
 }
 
 fn of_log(ticket: RunId, events: &[Value]) -> Option<Takeover> {
-    let lost = events
-        .iter()
-        .position(|event| event["event_type"] == "lease_expired")?;
+    let lost = events.iter().position(|event| event["event_type"] == "lease_expired")?;
     let is_checkpoint = |event: &&Value| event["event_type"] == "step_complete";
     let next = events[lost..].iter().find(is_checkpoint)?;
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();

@@ -37,9 +37,7 @@ impl Workers {
             }
             command.spawn().context("cannot start a worker process")
         });
-        Ok(Self {
-            children: children.collect::<anyhow::Result<_>>()?,
-        })
+        Ok(Self { children: children.collect::<anyhow::Result<_>>()? })
     }
 
     /// Waits until every process has registered.
@@ -48,11 +46,7 @@ impl Workers {
         loop {
             let mut connection = client.pool().acquire().await?;
             let alive = lease::list(&mut connection).await?;
-            if self.pids().all(|pid| {
-                alive
-                    .iter()
-                    .any(|worker| worker.alive && is_of(&worker.name, pid))
-            }) {
+            if self.pids().all(|pid| alive.iter().any(|worker| worker.alive && is_of(&worker.name, pid))) {
                 return Ok(());
             }
             anyhow::ensure!(Instant::now() < until, "the worker processes did not register");

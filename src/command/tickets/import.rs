@@ -52,15 +52,8 @@ struct Outcome {
 pub(crate) async fn run(args: ImportArgs, api: &Api, format: Format) -> anyhow::Result<()> {
     let mapping = Mapping::new(&args.map, args.customer_id.clone(), &args.file);
     let records = record::read(&args.file, &mapping)?;
-    let rejected = args
-        .rejected
-        .clone()
-        .unwrap_or_else(|| rejected_beside(&args.file));
-    let mut rejects = Rejects {
-        path: rejected,
-        file: None,
-        count: 0,
-    };
+    let rejected = args.rejected.clone().unwrap_or_else(|| rejected_beside(&args.file));
+    let mut rejects = Rejects { path: rejected, file: None, count: 0 };
     let bar = progress(records.len() as u64);
     let mut outcome = Outcome::default();
     let mut batch = Vec::new();
@@ -97,9 +90,7 @@ async fn submit(
     }
     let tickets: Vec<&Value> = batch.iter().map(|(_, ticket)| ticket).collect();
     let answer: Value = api.post("/tickets/batch", &json!(tickets)).await?.body;
-    let results = answer["results"]
-        .as_array()
-        .context("the API's answer has no results")?;
+    let results = answer["results"].as_array().context("the API's answer has no results")?;
     for ((line, ticket), result) in batch.iter().zip(results) {
         if result["ticket_id"].is_null() {
             rejects.add(*line, &result["problem"].to_string(), &ticket.to_string())?;
@@ -129,11 +120,7 @@ impl Rejects {
             }
         };
         self.count += 1;
-        writeln!(
-            file,
-            "{}",
-            json!({ "line": line, "reason": reason, "record": raw })
-        )?;
+        writeln!(file, "{}", json!({ "line": line, "reason": reason, "record": raw }))?;
         Ok(())
     }
 }
@@ -157,11 +144,7 @@ fn report(outcome: &Outcome, rejects: &Rejects, dry_run: bool, format: Format) -
     });
     print_one(&summary, format, "created")?;
     if outcome.rejected > 0 {
-        say(&format!(
-            "{} lines are no tickets: see {}",
-            outcome.rejected,
-            rejects.path.display()
-        ));
+        say(&format!("{} lines are no tickets: see {}", outcome.rejected, rejects.path.display()));
         if outcome.created + outcome.replayed == 0 {
             return Err(Exit::Failed.with("nothing was imported"));
         }

@@ -29,13 +29,7 @@ const EVENT_COLUMNS: [Column; 7] = [
 ];
 
 /// States in which nothing happens any more by itself.
-const SETTLED: [&str; 5] = [
-    "awaiting_approval",
-    "completed",
-    "failed_permanent",
-    "cancelled",
-    "paused",
-];
+const SETTLED: [&str; 5] = ["awaiting_approval", "completed", "failed_permanent", "cancelled", "paused"];
 
 /// Which tickets to list.
 #[derive(Debug, clap::Args)]
@@ -86,10 +80,8 @@ pub(crate) async fn list(args: ListArgs, api: &Api, format: Format) -> anyhow::R
         ("customer_id", args.customer_id),
         ("q", args.query),
     ];
-    let filters: Vec<(&str, String)> = filters
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect();
+    let filters: Vec<(&str, String)> =
+        filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     let mut tickets: Vec<Value> = Vec::new();
     let mut cursor: Option<String> = None;
     while tickets.len() < args.limit {

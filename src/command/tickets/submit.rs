@@ -61,8 +61,6 @@ fn message(body: String) -> anyhow::Result<String> {
         return Ok(body);
     }
     let mut text = String::new();
-    std::io::stdin()
-        .read_to_string(&mut text)
-        .context("cannot read the message from standard input")?;
+    std::io::stdin().read_to_string(&mut text).context("cannot read the message from standard input")?;
     Ok(text)
 }

@@ -15,10 +15,7 @@ const FIELDS: [&str; 5] = ["subject", "body", "customer_id", "channel", "metadat
 const SYNONYMS: [(&str, &[&str]); 4] = [
     ("subject", &["title", "summary"]),
     ("body", &["message", "description", "text", "content"]),
-    (
-        "customer_id",
-        &["customer", "user_id", "requester", "email", "from"],
-    ),
+    ("customer_id", &["customer", "user_id", "requester", "email", "from"]),
     ("channel", &["source", "via"]),
 ];
 /// Characters of the body that stand in for a missing subject.
@@ -48,10 +45,7 @@ pub(super) fn parse_mapping(text: &str) -> Result<(String, String), String> {
         Some((field, column)) if FIELDS.contains(&field) && !column.is_empty() => {
             Ok((field.to_owned(), column.to_owned()))
         }
-        _ => Err(format!(
-            "use FIELD=COLUMN, where FIELD is one of {}",
-            FIELDS.join(", ")
-        )),
+        _ => Err(format!("use FIELD=COLUMN, where FIELD is one of {}", FIELDS.join(", "))),
     }
 }
 
@@ -59,10 +53,7 @@ impl Mapping {
     pub(super) fn new(columns: &[(String, String)], customer_id: Option<String>, file: &Path) -> Self {
         let stem = file.file_stem().unwrap_or_default().to_string_lossy();
         let customer_id = customer_id.unwrap_or_else(|| format!("import-{stem}").chars().take(100).collect());
-        Self {
-            columns: columns.to_vec(),
-            customer_id,
-        }
+        Self { columns: columns.to_vec(), customer_id }
     }
 
     /// The field a column becomes; `None`: metadata.
@@ -73,10 +64,7 @@ impl Mapping {
         let taken = |field: &str| self.columns.iter().any(|(mapped, _)| mapped == field);
         let lower = column.to_lowercase();
         let field = FIELDS.into_iter().find(|field| *field == lower).or_else(|| {
-            SYNONYMS
-                .iter()
-                .find(|(_, others)| others.contains(&lower.as_str()))
-                .map(|(field, _)| *field)
+            SYNONYMS.iter().find(|(_, others)| others.contains(&lower.as_str())).map(|(field, _)| *field)
         });
         field.filter(|field| !taken(field))
     }
@@ -107,12 +95,8 @@ impl Mapping {
             let subject: String = line.chars().take(SUBJECT_FROM_BODY).collect();
             ticket.insert("subject".to_owned(), Value::String(subject));
         }
-        ticket
-            .entry("customer_id")
-            .or_insert_with(|| Value::String(self.customer_id.clone()));
-        ticket
-            .entry("channel")
-            .or_insert_with(|| Value::String("import".to_owned()));
+        ticket.entry("customer_id").or_insert_with(|| Value::String(self.customer_id.clone()));
+        ticket.entry("channel").or_insert_with(|| Value::String("import".to_owned()));
         ticket.insert("metadata".to_owned(), Value::Object(metadata));
         Value::Object(ticket)
     }
@@ -123,14 +107,9 @@ impl Mapping {
         let parsed = match NewTicket::from_json(&ticket) {
             Ok(_) => Parsed::Ticket(ticket),
             Err(errors) => {
-                let reasons: Vec<String> = errors
-                    .iter()
-                    .map(|error| format!("{}: {}", error.pointer, error.detail))
-                    .collect();
-                Parsed::Rejected {
-                    reason: reasons.join("; "),
-                    raw,
-                }
+                let reasons: Vec<String> =
+                    errors.iter().map(|error| format!("{}: {}", error.pointer, error.detail)).collect();
+                Parsed::Rejected { reason: reasons.join("; "), raw }
             }
         };
         Record { line, parsed }
@@ -148,11 +127,7 @@ fn as_text(value: Value) -> Value {
 
 /// Reads a file, by its ending.
 pub(super) fn read(path: &Path, mapping: &Mapping) -> anyhow::Result<Vec<Record>> {
-    let ending = path
-        .extension()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_lowercase();
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     match ending.as_str() {
         "csv" => read_csv(file, mapping),
@@ -170,9 +145,8 @@ fn read_csv(file: File, mapping: &Mapping) -> anyhow::Result<Vec<Record>> {
             Ok(row) => {
                 let line = row.position().map_or(number, csv::Position::line);
                 let columns = headers.iter().zip(row.iter());
-                let record = columns
-                    .map(|(name, value)| (name.to_owned(), Value::String(value.to_owned())))
-                    .collect();
+                let record =
+                    columns.map(|(name, value)| (name.to_owned(), Value::String(value.to_owned()))).collect();
                 mapping.parse(line, record)
             }
             Err(error) => rejected(number, &error.to_string(), String::new()),
@@ -198,11 +172,5 @@ fn read_jsonl(file: File, mapping: &Mapping) -> anyhow::Result<Vec<Record>> {
 }
 
 fn rejected(line: u64, reason: &str, raw: String) -> Record {
-    Record {
-        line,
-        parsed: Parsed::Rejected {
-            reason: reason.to_owned(),
-            raw,
-        },
-    }
+    Record { line, parsed: Parsed::Rejected { reason: reason.to_owned(), raw } }
 }
