@@ -4,8 +4,11 @@
 //! tests wait for a condition with a bound, move the database's clock, or meet at gates.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's helper fails by panicking")]
 
+mod command_line;
+mod contract;
 mod definitions;
 mod durability;
 mod happy_path;
+mod processes;
 mod retries;
 mod support;

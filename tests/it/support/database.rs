@@ -37,6 +37,16 @@ impl Database {
         Self { server, name }
     }
 
+    /// A database without any table.
+    pub(crate) async fn empty() -> Self {
+        let server = tokio::task::spawn_blocking(cluster::shared_url).await.unwrap();
+        let mut admin = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
+        let name = format!("test_{:032x}", u128::from_be_bytes(entropy()));
+        admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+        admin.close().await.unwrap();
+        Self { server, name }
+    }
+
     /// Its URL.
     pub(crate) fn url(&self) -> String {
         format!("{}/{}", self.server, self.name)
