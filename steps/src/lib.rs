@@ -1,1 +1,3 @@
-//! .
+//! The triage steps and the providers behind them.
+
+pub mod provider;

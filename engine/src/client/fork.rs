@@ -1,6 +1,9 @@
 //! Fork: a new run that takes over another's checkpoints up to a step, perhaps with some of them replaced.
 
-use super::{Client, EnqueueRequest, control::{EditedOutputs, check_edited, check_ready}};
+use super::{
+    Client, EnqueueRequest,
+    control::{EditedOutputs, check_edited, check_ready},
+};
 use crate::{
     error::{ControlError, StoreError},
     event::Fork,
@@ -26,8 +29,8 @@ impl Client {
         let header = header.ok_or(ControlError::NotFound(parent))?;
         let log = event::load(&mut connection, parent, -1).await?;
         drop(connection);
-        let history = History::fold(parent, &log)
-            .map_err(|source| ControlError::Illegal { run: parent, source })?;
+        let history =
+            History::fold(parent, &log).map_err(|source| ControlError::Illegal { run: parent, source })?;
         let definition = self.definition(&history.state.definition)?;
         check_edited(&definition, &edited)?;
         let before = definition.steps.iter().take_while(|step| step.name != from_step);
@@ -39,6 +42,7 @@ impl Client {
         let fork = Fork { parent, parent_seq: history.seq, outputs };
         let mut request =
             EnqueueRequest::new(&header.definition.workflow, history.input().to_owned(), actor.clone());
+        request.version = Some(definition.id.version);
         request.priority = Some(header.priority);
         request.traceparent = header.traceparent;
         request.fork = Some((from_step, fork));

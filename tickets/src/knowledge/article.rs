@@ -38,11 +38,10 @@ impl Article {
 
     /// The article as a Markdown page.
     pub fn to_markdown(&self) -> String {
-        let numbered = (1..).zip(&self.steps).map(|(number, step)| format!("{number}. {step}\n"));
-        let steps: String = numbered.collect();
-        let facts: String = self.good_to_know.iter().map(|fact| format!("- {fact}\n")).collect();
+        let numbered: Vec<String> = (1..).zip(&self.steps).map(|(n, step)| format!("{n}. {step}")).collect();
+        let (steps, facts) = (numbered.join("\n"), self.good_to_know.join("\n- "));
         format!(
-            "# {}\n\n{}\n\n## Steps\n\n{steps}\n## Good to know\n\n{facts}\n## When to contact us\n\n{}\n",
+            "# {}\n\n{}\n\n## Steps\n\n{steps}\n\n## Good to know\n\n- {facts}\n\n## When to contact us\n\n{}\n",
             self.title, self.summary, self.when_to_contact,
         )
     }

@@ -35,3 +35,6 @@ impl Projection for TicketProjection {
         verify::verify(connection, logs).boxed()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,17 +9,17 @@ use crate::{
     },
 };
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value, json, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 
 /// What the output of `step` changes.
 pub(super) fn output_patch(step: &str, output: &RawValue) -> TicketPatch {
     let patch = TriageStep::parse(step).and_then(|step| match step {
-        TriageStep::Classify => read(output).map(|made: Made<Classification>| accounted(made, classified)),
-        TriageStep::Extract => read(output).map(|made: Made<Extraction>| accounted(made, extracted)),
-        TriageStep::Research => read(output).map(researched),
-        TriageStep::Draft => read(output).map(|made: Made<Draft>| accounted(made, drafted)),
-        TriageStep::Review => read(output).map(|made: Made<Review>| accounted(made, reviewed)),
-        TriageStep::Finalize => read(output).map(finalized),
+        TriageStep::Classify => read(output).map(|made: Made<Classification>| accounted(&made, classified)),
+        TriageStep::Extract => read(output).map(|made: Made<Extraction>| accounted(&made, extracted)),
+        TriageStep::Research => read(output).map(|found| researched(&found)),
+        TriageStep::Draft => read(output).map(|made: Made<Draft>| accounted(&made, drafted)),
+        TriageStep::Review => read(output).map(|made: Made<Review>| accounted(&made, reviewed)),
+        TriageStep::Finalize => read(output).map(|found| finalized(&found)),
     });
     patch.unwrap_or_default()
 }
@@ -28,7 +28,7 @@ fn read<T: DeserializeOwned>(output: &RawValue) -> Option<T> {
     serde_json::from_str(output.get()).ok()
 }
 
-fn classified(found: Classification) -> TicketPatch {
+fn classified(found: &Classification) -> TicketPatch {
     TicketPatch {
         category: Some(found.category.to_string()),
         priority: Some(found.priority),
@@ -48,11 +48,11 @@ fn classified(found: Classification) -> TicketPatch {
     }
 }
 
-fn extracted(found: Extraction) -> TicketPatch {
-    results([("entities", value(&found))])
+fn extracted(found: &Extraction) -> TicketPatch {
+    results([("entities", value(found))])
 }
 
-fn researched(found: Research) -> TicketPatch {
+fn researched(found: &Research) -> TicketPatch {
     results([
         ("research", value(&found.articles)),
         ("earlier_tickets", value(&found.earlier_tickets)),
@@ -60,7 +60,7 @@ fn researched(found: Research) -> TicketPatch {
     ])
 }
 
-fn drafted(draft: Draft) -> TicketPatch {
+fn drafted(draft: &Draft) -> TicketPatch {
     TicketPatch {
         action: Some(draft.action.to_string()),
         ..results([
@@ -71,11 +71,11 @@ fn drafted(draft: Draft) -> TicketPatch {
     }
 }
 
-fn reviewed(review: Review) -> TicketPatch {
-    results([("review", value(&review))])
+fn reviewed(review: &Review) -> TicketPatch {
+    results([("review", value(review))])
 }
 
-fn finalized(resolution: Resolution) -> TicketPatch {
+fn finalized(resolution: &Resolution) -> TicketPatch {
     TicketPatch {
         action: Some(resolution.action.to_string()),
         priority: Some(resolution.routing.priority),
@@ -91,10 +91,10 @@ fn finalized(resolution: Resolution) -> TicketPatch {
 }
 
 /// Adds the account of who made it to what a result changes.
-fn accounted<T>(made: Made<T>, patch: fn(T) -> TicketPatch) -> TicketPatch {
-    let patch = patch(made.result);
-    match made.ai {
-        Some(account) => patch.then(account_patch(&account)),
+fn accounted<T>(made: &Made<T>, patch: fn(&T) -> TicketPatch) -> TicketPatch {
+    let patch = patch(&made.result);
+    match &made.ai {
+        Some(account) => patch.then(account_patch(account)),
         None => patch,
     }
 }
@@ -122,7 +122,7 @@ fn nanos(dollars: f64) -> i64 {
 
 fn results<const N: usize>(entries: [(&str, Value); N]) -> TicketPatch {
     let entries = entries.into_iter().map(|(key, value)| (key.to_owned(), clean::json(value)));
-    TicketPatch { result: Some(Map::from_iter(entries)), ..TicketPatch::default() }
+    TicketPatch { result: Some(entries.collect()), ..TicketPatch::default() }
 }
 
 /// A result as JSON; these types leave no way for that to fail.

@@ -6,7 +6,7 @@ use super::{
     request::requests,
 };
 use crate::{
-    approval::{self, ApprovalRow},
+    approval::{self, ApprovalRow, ApprovalStatus},
     clean::same_json,
     ticket::{self, TicketRow},
 };
@@ -48,7 +48,9 @@ pub(super) fn folded(log: &Change<'_>) -> Option<TicketRow> {
     let (first, rest) = log.events.split_first()?;
     let Event::Created(created) = &first.event else { return None };
     let mut row = first_row(log.run, first, created).ok()?;
-    rest.iter().for_each(|record| apply(&mut row, patch_of(record)));
+    for record in rest {
+        apply(&mut row, patch_of(record));
+    }
     Some(row)
 }
 
@@ -68,7 +70,7 @@ fn compare_requests(log: &Change<'_>, mut stored: Vec<ApprovalRow>, differences:
 
 /// A decision is marked when it is made and logged when the run takes it; in between only the row knows.
 fn take_back_decision(open: &mut ApprovalRow) {
-    open.status = "pending".to_owned();
+    open.status = ApprovalStatus::Pending.to_string();
     open.decided_at = None;
     open.decided_by = None;
     open.reason = None;

@@ -28,7 +28,9 @@ pub(super) async fn apply(connection: &mut PgConnection, changes: &[Change<'_>])
         insert(connection, &created).await?;
     }
     let mut rounds: Vec<Vec<Keyed>> = Vec::new();
-    changes.iter().for_each(|change| add_patches(change, &mut rounds));
+    for change in changes {
+        add_patches(change, &mut rounds);
+    }
     for round in rounds {
         update(connection, round).await?;
     }

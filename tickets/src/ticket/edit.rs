@@ -35,6 +35,7 @@ pub struct TicketEdit {
 }
 
 /// A field that is there, be it null, differs from one that is not.
+#[expect(clippy::option_option, reason = "JSON tells null from missing")]
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }

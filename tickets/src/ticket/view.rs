@@ -47,7 +47,7 @@ pub struct Ticket {
     pub tags: Vec<String>,
     /// Attempts of steps that ended.
     pub attempt_count: i32,
-    /// Grows with every change: the ETag.
+    /// Grows with every change: the entity tag.
     pub version: i64,
     /// Code of the error that failed it.
     pub error_code: Option<String>,
