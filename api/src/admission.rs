@@ -25,7 +25,11 @@ pub(crate) struct Admission {
 impl Admission {
     /// Admits until `limit` runs are ready; `None`: always.
     pub(crate) fn new(limit: Option<u64>) -> Self {
-        Self { limit, depth: AtomicU64::new(0), read_at: Mutex::new(None) }
+        Self {
+            limit,
+            depth: AtomicU64::new(0),
+            read_at: Mutex::new(None),
+        }
     }
 
     /// Lets a request for new work pass, or says when to come back.
@@ -42,7 +46,9 @@ impl Admission {
 
     async fn refresh(&self, client: &Client) -> Result<(), StoreError> {
         // Whoever finds another reading goes by the last depth known.
-        let Ok(mut read_at) = self.read_at.try_lock() else { return Ok(()) };
+        let Ok(mut read_at) = self.read_at.try_lock() else {
+            return Ok(());
+        };
         if read_at.is_some_and(|at| at.elapsed() < REFRESH) {
             return Ok(());
         }
@@ -50,7 +56,8 @@ impl Admission {
         let mut connection = connection.map_err(StoreError::database("connect to read the queue's depth"))?;
         let queue = stats::queue(&mut connection).await?;
         let waiting = queue.ready.saturating_add(queue.blocked);
-        self.depth.store(u64::try_from(waiting).unwrap_or(0), Ordering::Relaxed);
+        self.depth
+            .store(u64::try_from(waiting).unwrap_or(0), Ordering::Relaxed);
         *read_at = Some(Instant::now());
         Ok(())
     }

@@ -48,7 +48,7 @@ impl Default for ApiSettings {
             body_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(90),
             drain: Duration::from_secs(20),
-            stalled_after: Duration::from_secs(300),
+            stalled_after: Duration::from_mins(5),
         }
     }
 }
@@ -75,12 +75,23 @@ impl ApiState {
     ) -> Self {
         let admission = Arc::new(Admission::new(settings.max_queue_depth));
         let started_at = client.clock().now();
-        Self { client, settings: Arc::new(settings), metrics, admission, started_at, shutdown }
+        Self {
+            client,
+            settings: Arc::new(settings),
+            metrics,
+            admission,
+            started_at,
+            shutdown,
+        }
     }
 
     /// A connection for one request.
     pub(crate) async fn connection(&self) -> Result<PoolConnection<Postgres>, StoreError> {
-        self.client.pool().acquire().await.map_err(StoreError::database("connect for a request"))
+        self.client
+            .pool()
+            .acquire()
+            .await
+            .map_err(StoreError::database("connect for a request"))
     }
 
     /// Who causes what a request changes.

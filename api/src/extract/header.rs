@@ -9,42 +9,54 @@ const PREFER: HeaderName = HeaderName::from_static("prefer");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Longest a client may ask to wait.
-const MAX_WAIT: Duration = Duration::from_secs(60);
+const MAX_WAIT: Duration = Duration::from_mins(1);
 /// Most characters of an idempotency key.
 const MAX_KEY: usize = 255;
 
 /// How long the client prefers to wait for the outcome (RFC 7240), at most a minute. A preference that cannot be
 /// read is ignored, as the RFC asks.
 pub(crate) fn prefer_wait(headers: &HeaderMap) -> Option<Duration> {
-    let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
+    let values = headers
+        .get_all(PREFER)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     let mut preferences = values.flat_map(|value| value.split(',')).filter_map(|item| {
         let (name, seconds) = item.split(';').next()?.split_once('=')?;
         let seconds = seconds.trim().trim_matches('"').parse().ok()?;
-        name.trim().eq_ignore_ascii_case("wait").then(|| Duration::from_secs(seconds).min(MAX_WAIT))
+        name.trim()
+            .eq_ignore_ascii_case("wait")
+            .then(|| Duration::from_secs(seconds).min(MAX_WAIT))
     });
     preferences.next()
 }
 
 /// The key that makes a repeated request the same request.
 pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
     let key = value.to_str().ok().map(str::trim);
-    match key.filter(|key| (1..=MAX_KEY).contains(&key.len())) {
-        Some(key) => Ok(Some(key.to_owned())),
-        None => {
+    let key = key
+        .filter(|key| (1..=MAX_KEY).contains(&key.len()))
+        .ok_or_else(|| {
             let detail = format!("Idempotency-Key must have 1 to {MAX_KEY} visible ASCII characters");
-            Err(Problem::new(Code::InvalidParameter, detail))
-        }
-    }
+            Problem::new(Code::InvalidParameter, detail)
+        })?;
+    Ok(Some(key.to_owned()))
 }
 
 /// The W3C trace context, if it is well-formed; the specification asks to ignore any other.
 pub(crate) fn traceparent(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(TRACEPARENT)?.to_str().ok()?;
     let parts: Vec<&str> = text.split('-').collect();
-    let [version, trace, parent, flags] = parts.as_slice() else { return None };
+    let [version, trace, parent, flags] = parts.as_slice() else {
+        return None;
+    };
     let hex = |part: &str, length: usize| {
-        part.len() == length && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        part.len() == length
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     };
     let well_formed = hex(version, 2) && hex(trace, 32) && hex(parent, 16) && hex(flags, 2);
     let zero = |part: &str| part.bytes().all(|b| b == b'0');
@@ -53,7 +65,10 @@ pub(crate) fn traceparent(headers: &HeaderMap) -> Option<String> {
 
 /// Whether `If-None-Match` names `etag`: then the client has it already.
 pub(crate) fn matches_none(headers: &HeaderMap, etag: &str) -> bool {
-    let values = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let values = headers
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     let mut tags = values.flat_map(|value| value.split(',')).map(str::trim);
     tags.any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
 }
@@ -103,7 +118,12 @@ mod tests {
     #[test]
     fn an_idempotency_key_has_a_length() {
         assert_eq!(idempotency_key(&HeaderMap::new()).unwrap(), None);
-        assert_eq!(idempotency_key(&headers("idempotency-key", "a b")).unwrap().as_deref(), Some("a b"));
+        assert_eq!(
+            idempotency_key(&headers("idempotency-key", "a b"))
+                .unwrap()
+                .as_deref(),
+            Some("a b")
+        );
         assert!(idempotency_key(&headers("idempotency-key", "")).is_err());
         assert!(idempotency_key(&headers("idempotency-key", &"x".repeat(256))).is_err());
     }

@@ -31,7 +31,10 @@ impl Params {
                 return Err(Problem::invalid_parameter(&name, "stands twice in the query"));
             }
         }
-        Ok(Self { left, known: Vec::new() })
+        Ok(Self {
+            left,
+            known: Vec::new(),
+        })
     }
 
     /// Takes a parameter as text; an empty one counts as missing.
@@ -47,7 +50,9 @@ impl Params {
         wanted: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, Problem> {
-        let Some(text) = self.text(name) else { return Ok(None) };
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
         match parse(&text) {
             Some(value) => Ok(Some(value)),
             None => Err(Problem::invalid_parameter(name, format!("must be {wanted}"))),
@@ -70,8 +75,15 @@ impl Params {
         match self.left.keys().next() {
             None => Ok(()),
             Some(name) => {
-                let known = if self.known.is_empty() { "none".to_owned() } else { self.known.join(", ") };
-                Err(Problem::invalid_parameter(name, format!("is not a parameter of this route; it has: {known}")))
+                let known = if self.known.is_empty() {
+                    "none".to_owned()
+                } else {
+                    self.known.join(", ")
+                };
+                Err(Problem::invalid_parameter(
+                    name,
+                    format!("is not a parameter of this route; it has: {known}"),
+                ))
             }
         }
     }

@@ -83,9 +83,18 @@ impl StepView {
                 let message = format!("worker {} lost its lease", expired.worker);
                 self.attempt_ended(record, Some(Failure::new(&expired.cause, message)));
             }
-            Event::Created(_) | Event::Slept(_) | Event::Waited(_) | Event::SignalReceived(_)
-            | Event::WaitTimedOut(_) | Event::Noted(_) | Event::Annotated(_) | Event::Paused(_)
-            | Event::Resumed(_) | Event::RetriedNow(_) | Event::Migrated(_) | Event::Cancelled(_)
+            Event::Created(_)
+            | Event::Slept(_)
+            | Event::Waited(_)
+            | Event::SignalReceived(_)
+            | Event::WaitTimedOut(_)
+            | Event::Noted(_)
+            | Event::Annotated(_)
+            | Event::Paused(_)
+            | Event::Resumed(_)
+            | Event::RetriedNow(_)
+            | Event::Migrated(_)
+            | Event::Cancelled(_)
             | Event::Completed(_) => {}
         }
     }
@@ -105,7 +114,9 @@ pub(super) fn fold(
     log: &[EventRecord],
     definition: Option<&Definition>,
 ) -> Vec<StepView> {
-    let defined = definition.map(|definition| definition.steps.as_slice()).unwrap_or_default();
+    let defined = definition
+        .map(|definition| definition.steps.as_slice())
+        .unwrap_or_default();
     let mut order: Vec<StepName> = defined.iter().map(|step| step.name.clone()).collect();
     let mut views = BTreeMap::new();
     for record in log {
@@ -113,10 +124,15 @@ pub(super) fn fold(
         if !order.contains(step) {
             order.push(step.clone());
         }
-        views.entry(step.clone()).or_insert_with(|| StepView::untouched(step.clone())).count(record);
+        views
+            .entry(step.clone())
+            .or_insert_with(|| StepView::untouched(step.clone()))
+            .count(record);
     }
     let view = |name: StepName| {
-        let mut view = views.remove(&name).unwrap_or_else(|| StepView::untouched(name.clone()));
+        let mut view = views
+            .remove(&name)
+            .unwrap_or_else(|| StepView::untouched(name.clone()));
         view.status = status(&name, live, history);
         view
     };
@@ -128,7 +144,11 @@ fn status(step: &StepName, live: Option<&LiveRow>, history: &History) -> StepSta
         return current(live, &history.state.phase);
     }
     // The checkpoints of steps that are to be run again are forgotten.
-    if history.has_checkpoint(step) { StepStatus::Completed } else { StepStatus::Pending }
+    if history.has_checkpoint(step) {
+        StepStatus::Completed
+    } else {
+        StepStatus::Pending
+    }
 }
 
 fn current(live: Option<&LiveRow>, phase: &Phase) -> StepStatus {
@@ -180,7 +200,8 @@ mod tests {
         };
         let run = RunId::from_uuid(uuid::Uuid::nil());
         let step = Some(StepName::new("one"));
-        let mut log = vec![record(run, Seq(0), Hash::GENESIS, step, Event::Created(created), stamp()).unwrap()];
+        let mut log =
+            vec![record(run, Seq(0), Hash::GENESIS, step, Event::Created(created), stamp()).unwrap()];
         let mut history = History::fold(run, &log).unwrap();
         for event in events {
             let next = history.chain(event, stamp()).unwrap();
@@ -196,13 +217,26 @@ mod tests {
             error: Failure::new("flaky", "it broke"),
             retry_at: DateTime::UNIX_EPOCH,
         });
-        let done = Event::StepCompleted(StepCompleted { next: Some(StepName::new("two")), output: json() });
-        let pause = Event::Paused(Intervention { reason: "lunch".into() });
+        let done = Event::StepCompleted(StepCompleted {
+            next: Some(StepName::new("two")),
+            output: json(),
+        });
+        let pause = Event::Paused(Intervention {
+            reason: "lunch".into(),
+        });
         let (history, log) = log(vec![retried.clone(), done, retried, pause]);
         let views = fold(None, &history, &log, None);
-        let seen: Vec<_> =
-            views.iter().map(|v| (v.name.as_str(), v.status, v.attempts, v.total_duration_ms)).collect();
-        assert_eq!(seen, [("one", StepStatus::Completed, 2, 10), ("two", StepStatus::Paused, 1, 5)]);
+        let seen: Vec<_> = views
+            .iter()
+            .map(|v| (v.name.as_str(), v.status, v.attempts, v.total_duration_ms))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("one", StepStatus::Completed, 2, 10),
+                ("two", StepStatus::Paused, 1, 5)
+            ]
+        );
         assert!(views[0].last_error.is_none());
         assert_eq!(views[1].last_error.as_ref().unwrap().code, "flaky");
     }

@@ -1,11 +1,6 @@
 //! The list of tickets: filtered, sorted, page by page.
 
-use crate::{
-    extract::Params,
-    problem::Problem,
-    routes::next_link,
-    state::ApiState,
-};
+use crate::{extract::Params, problem::Problem, routes::next_link, state::ApiState};
 use axum::{
     Json,
     extract::{OriginalUri, State},
@@ -23,7 +18,7 @@ const MAX_PAGE: u16 = 200;
 
 /// A page on the wire.
 #[derive(Debug, Serialize)]
-pub(crate) struct Tickets {
+pub(crate) struct TicketPage {
     tickets: Vec<Ticket>,
     next_cursor: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,7 +33,7 @@ pub(crate) async fn list(
     State(state): State<ApiState>,
     OriginalUri(uri): OriginalUri,
     params: Params,
-) -> Result<(HeaderMap, Json<Tickets>), Problem> {
+) -> Result<(HeaderMap, Json<TicketPage>), Problem> {
     let filter = filter(params)?;
     let mut connection = state.connection().await?;
     let page = ticket::list(&mut connection, &filter).await?;
@@ -47,7 +42,7 @@ pub(crate) async fn list(
         Paging::Number(number) => Some(number),
         Paging::After(_) => None,
     };
-    let tickets = Tickets {
+    let tickets = TicketPage {
         tickets: page.tickets,
         next_cursor: page.next.map(|cursor| cursor.to_string()),
         total: page.total,
@@ -81,7 +76,9 @@ fn filter(mut params: Params) -> Result<TicketFilter, Problem> {
     let channels = words(Channel::ALL, Channel::as_str);
     let filter = TicketFilter {
         status: params.parsed("status", &statuses, TicketStatus::parse)?,
-        category: params.parsed("category", "the name of a category", |name| Category::parse(name).ok())?,
+        category: params.parsed("category", "the name of a category", |name| {
+            Category::parse(name).ok()
+        })?,
         priority: params.parsed("priority", &priorities, Priority::parse)?,
         customer_id: params.text("customer_id"),
         assignee: params.text("assignee"),
@@ -98,7 +95,10 @@ fn filter(mut params: Params) -> Result<TicketFilter, Problem> {
 }
 
 fn paged(filter: TicketFilter, mut params: Params) -> Result<TicketFilter, Problem> {
-    let cursor = params.text("cursor").map(|text| Cursor::parse(&text, filter.sort)).transpose();
+    let cursor = params
+        .text("cursor")
+        .map(|text| Cursor::parse(&text, filter.sort))
+        .transpose();
     let cursor = cursor.map_err(|error| Problem::invalid_parameter("cursor", error.to_string()))?;
     let number = params.number("page", 1, 1_000_000)?;
     let page_size = params.number("page_size", 1, MAX_PAGE)?;
@@ -106,13 +106,23 @@ fn paged(filter: TicketFilter, mut params: Params) -> Result<TicketFilter, Probl
     let total = params.parsed("total", TRUTH, truth)?;
     params.finish()?;
     let paging = match (cursor, number) {
-        (Some(_), Some(_)) => return Err(Problem::invalid_parameter("page", "cannot go with a cursor: use one of them")),
+        (Some(_), Some(_)) => {
+            return Err(Problem::invalid_parameter(
+                "page",
+                "cannot go with a cursor: use one of them",
+            ));
+        }
         (cursor, None) => Paging::After(cursor),
         (None, Some(number)) => Paging::Number(number),
     };
     let page_size = page_size.or(limit).unwrap_or(filter.page_size);
     // Who pages by number wants to know how many pages there are.
-    Ok(TicketFilter { paging, page_size, with_total: total.unwrap_or(number.is_some()), ..filter })
+    Ok(TicketFilter {
+        paging,
+        page_size,
+        with_total: total.unwrap_or(number.is_some()),
+        ..filter
+    })
 }
 
 /// The link to the next page: the same query, further on.
@@ -124,7 +134,9 @@ fn next(uri: &Uri, filter: &TicketFilter, page: &Page) -> Option<HeaderMap> {
     };
     let kept = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query.extend_pairs(kept.filter(|(key, _)| key != name)).append_pair(name, &value);
+    query
+        .extend_pairs(kept.filter(|(key, _)| key != name))
+        .append_pair(name, &value);
     Some(next_link(uri.path(), &query.finish()))
 }
 
@@ -146,14 +158,26 @@ mod tests {
         assert_eq!(filter.status, Some(TicketStatus::Completed));
         assert_eq!(filter.q.as_deref(), Some("two words"));
         assert_eq!(filter.created_after, filter.created_before);
-        assert_eq!((filter.page_size, filter.with_total, filter.sort.to_string()), (7, true, "-priority".into()));
+        assert_eq!(
+            (filter.page_size, filter.with_total, filter.sort.to_string()),
+            (7, true, "-priority".into())
+        );
         assert_eq!(read("").unwrap(), TicketFilter::default());
     }
 
     #[test]
     fn what_cannot_be_read_is_refused() {
-        let bad = ["status=done", "priority=1", "created_after=yesterday", "needs_review=1", "sort=subject", "page=0",
-            "page_size=201", "cursor=x", "customer=c"];
+        let bad = [
+            "status=done",
+            "priority=1",
+            "created_after=yesterday",
+            "needs_review=1",
+            "sort=subject",
+            "page=0",
+            "page_size=201",
+            "cursor=x",
+            "customer=c",
+        ];
         for query in bad {
             assert_eq!(read(query).unwrap_err().code(), Code::InvalidParameter, "{query}");
         }

@@ -8,12 +8,13 @@ use crate::{
     extract::{Body, idempotency_key, prefer_wait, traceparent},
     metrics::ticket_posted,
     problem::{Code, Problem},
+    routes::location,
     state::ApiState,
 };
 use axum::{
     Json,
-    extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::LOCATION},
+    extract::{OriginalUri, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -71,6 +72,7 @@ pub(super) fn replayed(submitted: Submitted) -> Result<bool, Problem> {
 /// `POST /tickets`
 pub(crate) async fn submit(
     State(state): State<ApiState>,
+    OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     Body(ticket): Body<NewTicket>,
 ) -> Result<Response, Problem> {
@@ -80,14 +82,16 @@ pub(crate) async fn submit(
     let replayed = replayed(submitted)?;
     let patience = prefer_wait(&headers);
     let (receipt, version) = receipt(&state, submitted.id, replayed, patience).await?;
-    let location = HeaderValue::try_from(format!("/tickets/{}", submitted.id)).map_err(Problem::internal)?;
-    let mut extra = HeaderMap::from_iter([(LOCATION, location)]);
+    let mut extra = location(&uri, submitted.id);
     if replayed {
         extra.insert(REPLAYED, HeaderValue::from_static("true"));
     }
     if let Some(patience) = patience {
         let applied = format!("wait={}", patience.as_secs());
-        extra.insert(PREFERENCE_APPLIED, HeaderValue::try_from(applied).map_err(Problem::internal)?);
+        extra.insert(
+            PREFERENCE_APPLIED,
+            HeaderValue::try_from(applied).map_err(Problem::internal)?,
+        );
     }
     Ok((StatusCode::CREATED, etag(version), extra, Json(receipt)).into_response())
 }
@@ -104,8 +108,17 @@ async fn receipt(
         None if replayed => Some(Box::new(load(state, id).await?)),
         None => None,
     };
-    let status = ticket.as_ref().map_or(TicketStatus::Pending, |ticket| ticket.status);
+    let status = ticket
+        .as_ref()
+        .map_or(TicketStatus::Pending, |ticket| ticket.status);
     let version = ticket.as_ref().map_or(FIRST_VERSION, |ticket| ticket.version);
     let ticket = ticket.filter(|_| patience.is_some());
-    Ok((Receipt { ticket_id: id, status, ticket }, version))
+    Ok((
+        Receipt {
+            ticket_id: id,
+            status,
+            ticket,
+        },
+        version,
+    ))
 }
