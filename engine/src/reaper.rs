@@ -128,7 +128,7 @@ fn verdict(orphan: &Orphan, history: &History, catalog: &Catalog, clock: &Clock)
     let definition = catalog.get(&state.definition);
     let policy = definition.and_then(|definition| definition.step(&state.step)).map(|step| step.policy);
     let policy = policy.unwrap_or_default();
-    if orphan.overdue && matches!(state.phase.effect(), Effect::Run) {
+    if orphan.overdue && state.phase.can_run() {
         let error = Failure::new("deadline_passed", format!("step {} ran past its deadline", state.step));
         let failed = state.failed_attempts + 1;
         if failed >= policy.max_attempts {

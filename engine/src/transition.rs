@@ -143,7 +143,7 @@ impl Phase {
     }
 
     /// Whether a step may be called, now or when its time has come.
-    const fn can_run(&self) -> bool {
+    pub(crate) const fn can_run(&self) -> bool {
         matches!(self, Self::Runnable { .. } | Self::Backoff { .. } | Self::Sleeping { .. })
     }
 

@@ -6,9 +6,11 @@
 
 mod command_line;
 mod contract;
+mod control;
 mod definitions;
 mod durability;
 mod happy_path;
 mod processes;
 mod retries;
 mod support;
+mod waiting;

@@ -204,6 +204,11 @@ impl TestEngine {
         number
     }
 
+    /// A client as another process would have that knows these workflows.
+    pub(crate) fn client_of(&self, catalog: Catalog) -> Client {
+        Client::new(self.pool.clone(), catalog, self.clock.clone(), Wakeup::new(self.notify))
+    }
+
     /// A running worker.
     pub(crate) fn worker(&self, number: usize) -> &RunningWorker {
         &self.workers[number]
