@@ -25,11 +25,7 @@ pub(crate) struct Admission {
 impl Admission {
     /// Admits until `limit` runs are ready; `None`: always.
     pub(crate) fn new(limit: Option<u64>) -> Self {
-        Self {
-            limit,
-            depth: AtomicU64::new(0),
-            read_at: Mutex::new(None),
-        }
+        Self { limit, depth: AtomicU64::new(0), read_at: Mutex::new(None) }
     }
 
     /// Lets a request for new work pass, or says when to come back.
@@ -56,8 +52,7 @@ impl Admission {
         let mut connection = connection.map_err(StoreError::database("connect to read the queue's depth"))?;
         let queue = stats::queue(&mut connection).await?;
         let waiting = queue.ready.saturating_add(queue.blocked);
-        self.depth
-            .store(u64::try_from(waiting).unwrap_or(0), Ordering::Relaxed);
+        self.depth.store(u64::try_from(waiting).unwrap_or(0), Ordering::Relaxed);
         *read_at = Some(Instant::now());
         Ok(())
     }

@@ -121,10 +121,7 @@ mod tests {
     fn every_kind_has_a_type_whatever_its_payload() {
         for &kind in EventKind::ALL {
             for payload in ["", "null", "{}", "[1]", r#"{"signal":7,"topic":null}"#] {
-                assert!(
-                    EventType::ALL.contains(&EventType::of(kind, payload)),
-                    "{kind} {payload}"
-                );
+                assert!(EventType::ALL.contains(&EventType::of(kind, payload)), "{kind} {payload}");
             }
         }
     }
@@ -134,21 +131,9 @@ mod tests {
         let approval = r#"{"signal":"approval","until":null}"#;
         let other = r#"{"signal":"payment","until":null}"#;
         let table = [
-            (
-                EventKind::Waited,
-                EventType::ApprovalRequested,
-                EventType::StatusChange,
-            ),
-            (
-                EventKind::SignalReceived,
-                EventType::ApprovalDecided,
-                EventType::Signal,
-            ),
-            (
-                EventKind::WaitTimedOut,
-                EventType::ApprovalExpired,
-                EventType::StatusChange,
-            ),
+            (EventKind::Waited, EventType::ApprovalRequested, EventType::StatusChange),
+            (EventKind::SignalReceived, EventType::ApprovalDecided, EventType::Signal),
+            (EventKind::WaitTimedOut, EventType::ApprovalExpired, EventType::StatusChange),
         ];
         for (kind, of_approval, of_other) in table {
             assert_eq!(EventType::of(kind, approval), of_approval);
@@ -170,10 +155,7 @@ mod tests {
         let words: BTreeSet<_> = EventType::ALL.iter().map(|word| word.as_str()).collect();
         assert_eq!(words.len(), EventType::ALL.len());
         for word in EventType::ALL {
-            assert_eq!(
-                serde_json::to_string(word).unwrap(),
-                format!("\"{}\"", word.as_str())
-            );
+            assert_eq!(serde_json::to_string(word).unwrap(), format!("\"{}\"", word.as_str()));
         }
     }
 }

@@ -25,9 +25,7 @@ pub(crate) struct FreshRequestId;
 
 impl MakeRequestId for FreshRequestId {
     fn make_request_id<B>(&mut self, _request: &axum::http::Request<B>) -> Option<RequestId> {
-        let id = uuid::Builder::from_random_bytes(entropy())
-            .into_uuid()
-            .to_string();
+        let id = uuid::Builder::from_random_bytes(entropy()).into_uuid().to_string();
         HeaderValue::try_from(id).ok().map(RequestId::new)
     }
 }
@@ -45,19 +43,12 @@ pub(crate) fn drop_bad_request_id<B>(mut request: axum::http::Request<B>) -> axu
 }
 
 fn route(request: &Request) -> String {
-    request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or(UNMATCHED, MatchedPath::as_str)
-        .to_owned()
+    request.extensions().get::<MatchedPath>().map_or(UNMATCHED, MatchedPath::as_str).to_owned()
 }
 
 /// The span that everything a request does stands in.
 pub(crate) fn span(request: &Request) -> Span {
-    let id = request
-        .extensions()
-        .get::<RequestId>()
-        .and_then(|id| id.header_value().to_str().ok());
+    let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
     tracing::info_span!(
         "request",
         http.method = %request.method(),
@@ -100,9 +91,7 @@ mod tests {
 
     fn kept(id: &[u8]) -> bool {
         let mut request = axum::http::Request::new(());
-        request
-            .headers_mut()
-            .insert(REQUEST_ID, HeaderValue::from_bytes(id).unwrap());
+        request.headers_mut().insert(REQUEST_ID, HeaderValue::from_bytes(id).unwrap());
         drop_bad_request_id(request).headers().contains_key(REQUEST_ID)
     }
 

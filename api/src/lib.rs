@@ -16,7 +16,7 @@ mod state;
 mod tests;
 
 pub use event_type::EventType;
-pub use metrics::{describe as describe_metrics, recorder as metrics_recorder};
+pub use metrics::describe as describe_metrics;
 pub use problem::{Code, Fault, Problem};
 pub use serve::serve;
 pub use state::{ApiSettings, ApiState};
@@ -45,11 +45,7 @@ pub fn router(state: ApiState) -> Router {
     let routes = routes(&state.settings);
     let all = Router::new().merge(routes.clone()).nest(PREFIX, routes);
     let settings = state.settings.clone();
-    layered(
-        all.fallback(async || Problem::bare(Code::NoRoute))
-            .with_state(state),
-        &settings,
-    )
+    layered(all.fallback(async || Problem::bare(Code::NoRoute)).with_state(state), &settings)
 }
 
 /// What happens to every request, whatever its route.

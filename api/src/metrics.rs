@@ -1,7 +1,6 @@
 //! The metric names of the HTTP API. Nothing that a client can make up ever is a label.
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 use ticketflow_engine::observe;
 
 /// Seconds an answer took, by method, route template and status.
@@ -10,23 +9,6 @@ pub(crate) const HTTP_DURATION: &str = "http_request_duration_seconds";
 pub(crate) const TICKETS_CREATED: &str = "tickets_created_total";
 /// Tickets that wait for a person.
 pub(crate) const AWAITING_APPROVAL: &str = "awaiting_approval";
-
-/// Bucket bounds of times, in seconds: from a cached answer to a run that waited for a person.
-const SECONDS: [f64; 17] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 600.0, 3_600.0,
-];
-/// Bucket bounds of batches.
-const RUNS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
-
-/// A recorder whose histograms have buckets, so that they can be added up over processes. The program installs it.
-///
-/// # Errors
-/// Only if a bucket list were empty.
-pub fn recorder() -> Result<PrometheusBuilder, BuildError> {
-    PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
-        .set_buckets_for_metric(Matcher::Full(observe::COMMIT_BATCH.to_owned()), &RUNS)
-}
 
 /// Registers help texts and units with the installed recorder, and the counters that should not be missing before
 /// anything has happened.

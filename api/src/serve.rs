@@ -27,29 +27,20 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 pub async fn serve(listener: TcpListener, state: ApiState, shutdown: CancellationToken) {
     let settings = state.settings.clone();
     let slots = Arc::new(Semaphore::new(settings.max_connections));
-    let server = Server {
-        builder: builder(settings.header_timeout),
-        router: router(state),
-    };
+    let server = Server { builder: builder(settings.header_timeout), router: router(state) };
     let graceful = GracefulShutdown::new();
     while let Some((stream, slot)) = shutdown.run_until_cancelled(accept(&listener, &slots)).await {
         tokio::spawn(server.clone().connection(stream, slot, graceful.watcher()));
     }
     drop(listener);
-    if tokio::time::timeout(settings.drain, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(settings.drain, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in time and were cut off");
     }
 }
 
 fn builder(header_timeout: Duration) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout);
     builder
 }
 
@@ -60,10 +51,7 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, O
         match listener.accept().await {
             Ok((stream, _)) => return (stream, slot),
             Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "cannot accept a connection"
-                );
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -80,13 +68,9 @@ impl Server {
     async fn connection(self, stream: TcpStream, slot: Option<OwnedSemaphorePermit>, watcher: Watcher) {
         // Small answers must not wait for the client's delayed acknowledgement.
         drop(stream.set_nodelay(true));
-        let service = self
-            .router
-            .map_request(|request: Request<_>| request.map(axum::body::Body::new));
+        let service = self.router.map_request(|request: Request<_>| request.map(axum::body::Body::new));
         let service = TowerToHyperService::new(service);
-        let connection = self
-            .builder
-            .serve_connection_with_upgrades(TokioIo::new(stream), service);
+        let connection = self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(error, "a connection ended early");
         }

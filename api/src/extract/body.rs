@@ -55,9 +55,7 @@ impl<T: BodyDocument> FromRequest<ApiState> for Body<T> {
         if raw.media != Media::Json {
             return Err(unsupported("application/json"));
         }
-        T::parse(&parse_json(&raw.bytes)?)
-            .map(Self)
-            .map_err(Problem::invalid_body)
+        T::parse(&parse_json(&raw.bytes)?).map(Self).map_err(Problem::invalid_body)
     }
 }
 
@@ -96,10 +94,7 @@ impl FromRequest<ApiState> for RawBody {
 }
 
 fn unsupported(wanted: &str) -> Problem {
-    Problem::new(
-        Code::UnsupportedMediaType,
-        format!("send the body with Content-Type: {wanted}"),
-    )
+    Problem::new(Code::UnsupportedMediaType, format!("send the body with Content-Type: {wanted}"))
 }
 
 fn media(headers: &HeaderMap) -> Option<Media> {

@@ -24,29 +24,16 @@ pub(crate) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// The fields of `value`, which must be an object.
     pub(crate) fn of(value: &'a Value) -> Result<Self, Vec<Fault>> {
-        let object = value
-            .as_object()
-            .ok_or_else(|| vec![fault("", "wrong_type", "must be an object")])?;
-        Ok(Self {
-            object,
-            known: Vec::new(),
-            faults: Vec::new(),
-        })
+        let object = value.as_object().ok_or_else(|| vec![fault("", "wrong_type", "must be an object")])?;
+        Ok(Self { object, known: Vec::new(), faults: Vec::new() })
     }
 
     /// Every fault found, with a fault for each field nobody asked for.
     pub(crate) fn finish(mut self) -> Vec<Fault> {
-        let unknown = self
-            .object
-            .keys()
-            .filter(|key| !self.known.contains(&key.as_str()));
+        let unknown = self.object.keys().filter(|key| !self.known.contains(&key.as_str()));
         let unknown = unknown.map(|key| {
             let shown: String = key.chars().take(60).collect();
-            fault(
-                key,
-                "unknown_field",
-                &format!("is not a field of this body: there is no {shown:?}"),
-            )
+            fault(key, "unknown_field", &format!("is not a field of this body: there is no {shown:?}"))
         });
         self.faults.extend(unknown.collect::<Vec<_>>());
         self.faults
@@ -131,14 +118,9 @@ impl<'a> Fields<'a> {
             return self.refuse(name, "wrong_type", "must be a string");
         };
         let text = text.trim();
-        let control = text
-            .chars()
-            .find(|&c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
+        let control = text.chars().find(|&c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
         if let Some(control) = control {
-            let detail = format!(
-                "must not contain the control character U+{:04X}",
-                u32::from(control)
-            );
+            let detail = format!("must not contain the control character U+{:04X}", u32::from(control));
             return self.refuse(name, "invalid_character", &detail);
         }
         let length = text.chars().count();
@@ -156,25 +138,15 @@ impl<'a> Fields<'a> {
 /// Says what is wrong with the top-level field `name`; the empty name is the whole body.
 fn fault(name: &str, code: &'static str, detail: &str) -> Fault {
     let escaped = name.replace('~', "~0").replace('/', "~1");
-    let pointer = if name.is_empty() {
-        String::new()
-    } else {
-        format!("/{escaped}")
-    };
-    Fault {
-        pointer,
-        code: Some(code),
-        detail: detail.to_owned(),
-    }
+    let pointer = if name.is_empty() { String::new() } else { format!("/{escaped}") };
+    Fault { pointer, code: Some(code), detail: detail.to_owned() }
 }
 
 fn holds_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),
         Value::Array(items) => items.iter().any(holds_nul),
-        Value::Object(object) => object
-            .iter()
-            .any(|(key, item)| key.contains('\0') || holds_nul(item)),
+        Value::Object(object) => object.iter().any(|(key, item)| key.contains('\0') || holds_nul(item)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
@@ -191,11 +163,7 @@ mod tests {
         assert_eq!(fields.text("reason", 9), Err(Refused));
         assert_eq!(fields.boolean("approved"), Err(Refused));
         assert_eq!(fields.text("decided_by", 9), Err(Refused));
-        let faults: Vec<_> = fields
-            .finish()
-            .into_iter()
-            .map(|f| (f.pointer, f.code.unwrap()))
-            .collect();
+        let faults: Vec<_> = fields.finish().into_iter().map(|f| (f.pointer, f.code.unwrap())).collect();
         let expected = [
             ("/reason", "blank"),
             ("/approved", "wrong_type"),

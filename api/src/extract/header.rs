@@ -16,16 +16,11 @@ const MAX_KEY: usize = 255;
 /// How long the client prefers to wait for the outcome (RFC 7240), at most a minute. A preference that cannot be
 /// read is ignored, as the RFC asks.
 pub(crate) fn prefer_wait(headers: &HeaderMap) -> Option<Duration> {
-    let values = headers
-        .get_all(PREFER)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
+    let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
     let mut preferences = values.flat_map(|value| value.split(',')).filter_map(|item| {
         let (name, seconds) = item.split(';').next()?.split_once('=')?;
         let seconds = seconds.trim().trim_matches('"').parse().ok()?;
-        name.trim()
-            .eq_ignore_ascii_case("wait")
-            .then(|| Duration::from_secs(seconds).min(MAX_WAIT))
+        name.trim().eq_ignore_ascii_case("wait").then(|| Duration::from_secs(seconds).min(MAX_WAIT))
     });
     preferences.next()
 }
@@ -36,12 +31,10 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Pro
         return Ok(None);
     };
     let key = value.to_str().ok().map(str::trim);
-    let key = key
-        .filter(|key| (1..=MAX_KEY).contains(&key.len()))
-        .ok_or_else(|| {
-            let detail = format!("Idempotency-Key must have 1 to {MAX_KEY} visible ASCII characters");
-            Problem::new(Code::InvalidParameter, detail)
-        })?;
+    let key = key.filter(|key| (1..=MAX_KEY).contains(&key.len())).ok_or_else(|| {
+        let detail = format!("Idempotency-Key must have 1 to {MAX_KEY} visible ASCII characters");
+        Problem::new(Code::InvalidParameter, detail)
+    })?;
     Ok(Some(key.to_owned()))
 }
 
@@ -53,10 +46,7 @@ pub(crate) fn traceparent(headers: &HeaderMap) -> Option<String> {
         return None;
     };
     let hex = |part: &str, length: usize| {
-        part.len() == length
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        part.len() == length && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     };
     let well_formed = hex(version, 2) && hex(trace, 32) && hex(parent, 16) && hex(flags, 2);
     let zero = |part: &str| part.bytes().all(|b| b == b'0');
@@ -65,10 +55,7 @@ pub(crate) fn traceparent(headers: &HeaderMap) -> Option<String> {
 
 /// Whether `If-None-Match` names `etag`: then the client has it already.
 pub(crate) fn matches_none(headers: &HeaderMap, etag: &str) -> bool {
-    let values = headers
-        .get_all(IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
+    let values = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let mut tags = values.flat_map(|value| value.split(',')).map(str::trim);
     tags.any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
 }
@@ -118,12 +105,7 @@ mod tests {
     #[test]
     fn an_idempotency_key_has_a_length() {
         assert_eq!(idempotency_key(&HeaderMap::new()).unwrap(), None);
-        assert_eq!(
-            idempotency_key(&headers("idempotency-key", "a b"))
-                .unwrap()
-                .as_deref(),
-            Some("a b")
-        );
+        assert_eq!(idempotency_key(&headers("idempotency-key", "a b")).unwrap().as_deref(), Some("a b"));
         assert!(idempotency_key(&headers("idempotency-key", "")).is_err());
         assert!(idempotency_key(&headers("idempotency-key", &"x".repeat(256))).is_err());
     }

@@ -12,9 +12,7 @@ const MAX_DEPTH: usize = 32;
 pub(crate) fn parse_json(bytes: &[u8]) -> Result<Value, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = Strict { depth: MAX_DEPTH }.deserialize(&mut deserializer);
-    value
-        .and_then(|value| deserializer.end().map(|()| value))
-        .map_err(|error| refuse(bytes, &error))
+    value.and_then(|value| deserializer.end().map(|()| value)).map_err(|error| refuse(bytes, &error))
 }
 
 fn refuse(bytes: &[u8], error: &serde_json::Error) -> Problem {
@@ -24,16 +22,9 @@ fn refuse(bytes: &[u8], error: &serde_json::Error) -> Problem {
     // What the strict reader itself refuses is well-formed JSON that must not be taken.
     let text = error.to_string();
     let place = format!("at line {}, column {}", error.line(), error.column());
-    match text
-        .strip_prefix(REFUSED)
-        .and_then(|rest| rest.split(" at line ").next())
-    {
+    match text.strip_prefix(REFUSED).and_then(|rest| rest.split(" at line ").next()) {
         Some(detail) => {
-            let fault = Fault {
-                pointer: String::new(),
-                code: None,
-                detail: format!("{detail} {place}"),
-            };
+            let fault = Fault { pointer: String::new(), code: None, detail: format!("{detail} {place}") };
             Problem::invalid_body(vec![fault])
         }
         None => Problem::new(Code::MalformedJson, format!("the body is not valid JSON: {text}")),
@@ -109,9 +100,7 @@ impl<'de> Visitor<'de> for Strict {
             let value = entries.next_value_seed(self.inner()?)?;
             if object.insert(key.clone(), value).is_some() {
                 let shown: String = key.chars().take(60).collect();
-                return Err(A::Error::custom(format_args!(
-                    "{REFUSED}has the key {shown:?} twice"
-                )));
+                return Err(A::Error::custom(format_args!("{REFUSED}has the key {shown:?} twice")));
             }
         }
         Ok(Value::Object(object))
@@ -140,10 +129,7 @@ mod tests {
             assert_eq!(code(malformed), Code::MalformedJson, "{malformed}");
         }
         assert_eq!(code(r#"{"a":1,"a":2}"#), Code::InvalidBody);
-        assert_eq!(
-            code(&format!("{}{}", "[".repeat(60), "]".repeat(60))),
-            Code::InvalidBody
-        );
+        assert_eq!(code(&format!("{}{}", "[".repeat(60), "]".repeat(60))), Code::InvalidBody);
         assert_eq!(code(&"[".repeat(100_000)), Code::InvalidBody);
     }
 

@@ -31,10 +31,7 @@ impl Params {
                 return Err(Problem::invalid_parameter(&name, "stands twice in the query"));
             }
         }
-        Ok(Self {
-            left,
-            known: Vec::new(),
-        })
+        Ok(Self { left, known: Vec::new() })
     }
 
     /// Takes a parameter as text; an empty one counts as missing.
@@ -65,9 +62,7 @@ impl Params {
         N: FromStr + PartialOrd + std::fmt::Display + Copy,
     {
         let wanted = format!("a whole number from {least} to {most}");
-        self.parsed(name, &wanted, |text| {
-            text.parse().ok().filter(|number| (least..=most).contains(number))
-        })
+        self.parsed(name, &wanted, |text| text.parse().ok().filter(|number| (least..=most).contains(number)))
     }
 
     /// Refuses what nobody took.
@@ -75,11 +70,7 @@ impl Params {
         match self.left.keys().next() {
             None => Ok(()),
             Some(name) => {
-                let known = if self.known.is_empty() {
-                    "none".to_owned()
-                } else {
-                    self.known.join(", ")
-                };
+                let known = if self.known.is_empty() { "none".to_owned() } else { self.known.join(", ") };
                 Err(Problem::invalid_parameter(
                     name,
                     format!("is not a parameter of this route; it has: {known}"),

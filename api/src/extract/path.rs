@@ -17,9 +17,7 @@ pub(crate) struct NamePath(pub(crate) String);
 
 async fn segment<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<String, Problem> {
     let segment = Path::<String>::from_request_parts(parts, state).await;
-    segment
-        .map(|Path(text)| text)
-        .map_err(|_| Problem::new(Code::NotFound, "the path is not UTF-8"))
+    segment.map(|Path(text)| text).map_err(|_| Problem::new(Code::NotFound, "the path is not UTF-8"))
 }
 
 fn shown(text: &str) -> String {

@@ -6,11 +6,7 @@ use ticketflow_tickets::ticket::FieldError;
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        let code = if error.is_transient() {
-            Code::Unavailable
-        } else {
-            Code::Internal
-        };
+        let code = if error.is_transient() { Code::Unavailable } else { Code::Internal };
         Self::bare(code).caused_by(error)
     }
 }
@@ -33,11 +29,7 @@ impl From<ControlError> for Problem {
 
 impl From<FieldError> for Fault {
     fn from(error: FieldError) -> Self {
-        Self {
-            pointer: error.pointer,
-            code: Some(error.code.as_str()),
-            detail: error.detail,
-        }
+        Self { pointer: error.pointer, code: Some(error.code.as_str()), detail: error.detail }
     }
 }
 
@@ -56,31 +48,18 @@ mod tests {
         let step = StepName::new("s");
         let transient = || StoreError::database("x")(sqlx::Error::PoolTimedOut);
         let permanent = || StoreError::database("x")(sqlx::Error::RowNotFound);
-        let conflict = ControlError::Conflict {
-            run: run(),
-            status: "completed",
-            advice: "fork it".into(),
-        };
+        let conflict = ControlError::Conflict { run: run(), status: "completed", advice: "fork it".into() };
         let unknown = ControlError::UnknownStep {
             definition: definition.clone(),
             step: step.clone(),
             known: "a".into(),
         };
-        let missing = ControlError::MissingCheckpoint {
-            step: step.clone(),
-            missing: step,
-        };
+        let missing = ControlError::MissingCheckpoint { step: step.clone(), missing: step };
         let table = [
             (ControlError::NotFound(run()), Code::NotFound),
             (conflict, Code::Conflict),
             (unknown, Code::UnknownStep),
-            (
-                ControlError::BadValue {
-                    what: "it".into(),
-                    problem: "no".into(),
-                },
-                Code::BadValue,
-            ),
+            (ControlError::BadValue { what: "it".into(), problem: "no".into() }, Code::BadValue),
             (missing, Code::MissingCheckpoint),
             (ControlError::UnknownDefinition(definition), Code::Internal),
             (ControlError::Store(transient()), Code::Unavailable),

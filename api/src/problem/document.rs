@@ -61,10 +61,7 @@ impl Document {
 
 /// Gives every error response a problem document, and logs the cause of those that have one.
 pub(crate) async fn render(request: Request, next: Next) -> Response {
-    let id = request
-        .extensions()
-        .get::<RequestId>()
-        .and_then(|id| id.header_value().to_str().ok());
+    let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
     let id = id.map(str::to_owned);
     let mut response = next.run(request).await;
     let Some(problem) = problem_of(&mut response) else {
@@ -88,10 +85,7 @@ fn problem_of(response: &mut Response) -> Option<Problem> {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         return Some(problem);
     }
-    let is_json = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().ends_with(b"json"));
+    let is_json = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().ends_with(b"json"));
     let is_error = status.is_client_error() || status.is_server_error();
     (is_error && !is_json).then(|| Problem::bare(Code::of_status(status)))
 }
@@ -103,11 +97,7 @@ impl Problem {
         let cause: &(dyn Error + 'static) = &**cause;
         let code = self.code.as_str();
         if self.code.retryable() {
-            tracing::warn!(
-                problem.code = code,
-                error = cause,
-                "a request was not carried out for now"
-            );
+            tracing::warn!(problem.code = code, error = cause, "a request was not carried out for now");
         } else {
             tracing::error!(problem.code = code, error = cause, "a request failed");
         }

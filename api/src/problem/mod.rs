@@ -1,6 +1,6 @@
 //! Errors as RFC 9457 problem documents.
 //!
-//! A handler returns a [`Problem`]; one middleware, [`render`], writes it out, so that every error of the program,
+//! A handler returns a [`Problem`]; one middleware, `render`, writes it out, so that every error of the program,
 //! of the router and of any layer looks the same and carries the request's id. The cause of a problem is logged
 //! there, once, and never leaves the process.
 
@@ -37,13 +37,7 @@ impl Problem {
     /// A problem with something to say about this occurrence.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let retry_after = (code == Code::Unavailable).then_some(RETRY_AFTER_SECONDS);
-        Self {
-            code,
-            detail: detail.into(),
-            faults: Vec::new(),
-            retry_after,
-            cause: None,
-        }
+        Self { code, detail: detail.into(), faults: Vec::new(), retry_after, cause: None }
     }
 
     /// A problem of which nothing more is known.
@@ -63,24 +57,14 @@ impl Problem {
             [fault] => format!("{} {}", fault.pointer.trim_start_matches('/'), fault.detail),
             faults => format!("{} things are wrong with the body; see errors", faults.len()),
         };
-        Self {
-            faults,
-            ..Self::new(Code::InvalidBody, detail)
-        }
+        Self { faults, ..Self::new(Code::InvalidBody, detail) }
     }
 
     /// What is wrong with one query parameter or header.
     pub fn invalid_parameter(name: &str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        let fault = Fault {
-            pointer: format!("/query/{name}"),
-            code: None,
-            detail: detail.clone(),
-        };
-        Self {
-            faults: vec![fault],
-            ..Self::new(Code::InvalidParameter, format!("{name} {detail}"))
-        }
+        let fault = Fault { pointer: format!("/query/{name}"), code: None, detail: detail.clone() };
+        Self { faults: vec![fault], ..Self::new(Code::InvalidParameter, format!("{name} {detail}")) }
     }
 
     /// A fault of ours, whose cause is for the log alone.
@@ -91,19 +75,13 @@ impl Problem {
     /// Keeps what led to it for the log.
     #[must_use]
     pub fn caused_by(self, cause: impl Error + Send + Sync + 'static) -> Self {
-        Self {
-            cause: Some(Arc::new(cause)),
-            ..self
-        }
+        Self { cause: Some(Arc::new(cause)), ..self }
     }
 
     /// Says when to try again.
     #[must_use]
     pub fn retry_after(self, seconds: u16) -> Self {
-        Self {
-            retry_after: Some(seconds),
-            ..self
-        }
+        Self { retry_after: Some(seconds), ..self }
     }
 
     /// What went wrong.
@@ -113,14 +91,12 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
-    /// Carries the problem to [`render`], which knows the request.
+    /// Carries the problem to `render`, which knows the request.
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = self.code.status();
         if let Some(seconds) = self.retry_after {
-            response
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from(seconds));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response.extensions_mut().insert(self);
         response

@@ -38,26 +38,14 @@ pub(crate) async fn list(
     OriginalUri(uri): OriginalUri,
     mut params: Params,
 ) -> Result<(HeaderMap, Json<Approvals>), Problem> {
-    let after = params.parsed(
-        "cursor",
-        "a cursor of this list, unchanged",
-        ApprovalCursor::parse,
-    )?;
+    let after = params.parsed("cursor", "a cursor of this list, unchanged", ApprovalCursor::parse)?;
     let limit = params.number("limit", 1, MAX_PAGE)?.unwrap_or(PAGE);
     params.finish()?;
     let mut connection = state.connection().await?;
     let pending = approval::list_pending(&mut connection, after, limit).await?;
-    let link = pending
-        .next
-        .map(|next| next_link(uri.path(), &format!("cursor={next}&limit={limit}")));
+    let link = pending.next.map(|next| next_link(uri.path(), &format!("cursor={next}&limit={limit}")));
     let next_cursor = pending.next.map(|next| next.to_string());
-    Ok((
-        link.unwrap_or_default(),
-        Json(Approvals {
-            approvals: pending.approvals,
-            next_cursor,
-        }),
-    ))
+    Ok((link.unwrap_or_default(), Json(Approvals { approvals: pending.approvals, next_cursor })))
 }
 
 impl BodyDocument for ApprovalDecision {
@@ -102,26 +90,16 @@ fn accepted(decided: Decided, ticket: RunId) -> Result<ticketflow_engine::store:
 }
 
 fn not_asked(ticket: RunId) -> Problem {
-    Problem::new(
-        Code::NotFound,
-        format!("no decision was ever asked for on a ticket {ticket}"),
-    )
+    Problem::new(Code::NotFound, format!("no decision was ever asked for on a ticket {ticket}"))
 }
 
 fn standing(approval: &Approval) -> String {
-    let by = approval
-        .decided_by
-        .as_ref()
-        .map(|name| format!(" by {name}"))
-        .unwrap_or_default();
+    let by = approval.decided_by.as_ref().map(|name| format!(" by {name}")).unwrap_or_default();
     let at = approval
         .decided_at
         .map(|at| format!(" at {}", at.to_rfc3339_opts(SecondsFormat::Secs, true)))
         .unwrap_or_default();
-    format!(
-        "the approval of ticket {} is {} already{by}{at}",
-        approval.id, approval.status
-    )
+    format!("the approval of ticket {} is {} already{by}{at}", approval.id, approval.status)
 }
 
 #[cfg(test)]
@@ -132,10 +110,7 @@ mod tests {
     #[test]
     fn a_decision_names_who_decided() {
         let decision = ApprovalDecision::parse(&json!({ "approved": true, "decided_by": " Ada " })).unwrap();
-        assert_eq!(
-            (decision.approved, decision.decided_by.as_str(), decision.reason),
-            (true, "Ada", None)
-        );
+        assert_eq!((decision.approved, decision.decided_by.as_str(), decision.reason), (true, "Ada", None));
         let faults = ApprovalDecision::parse(&json!({ "approved": 1, "decision": "yes" })).unwrap_err();
         let pointers: Vec<_> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
         assert_eq!(pointers, ["/approved", "/decided_by", "/decision"]);

@@ -49,29 +49,16 @@ pub(crate) async fn list(
     let mut articles = knowledge::list(&mut connection, category.as_ref(), after.as_ref(), limit + 1).await?;
     let more = articles.len() > usize::from(limit);
     articles.truncate(limit.into());
-    let next_cursor = articles
-        .last()
-        .filter(|_| more)
-        .map(|last| last.article.id.to_string());
+    let next_cursor = articles.last().filter(|_| more).map(|last| last.article.id.to_string());
     let link = next_cursor.as_ref().map(|cursor| {
-        let kept = category
-            .map(|category| format!("&category={category}"))
-            .unwrap_or_default();
+        let kept = category.map(|category| format!("&category={category}")).unwrap_or_default();
         next_link(uri.path(), &format!("cursor={cursor}&limit={limit}{kept}"))
     });
-    Ok((
-        link.unwrap_or_default(),
-        Json(Articles {
-            articles,
-            next_cursor,
-        }),
-    ))
+    Ok((link.unwrap_or_default(), Json(Articles { articles, next_cursor })))
 }
 
 fn category(params: &mut Params) -> Result<Option<Category>, Problem> {
-    params.parsed("category", "the name of a category", |name| {
-        Category::parse(name).ok()
-    })
+    params.parsed("category", "the name of a category", |name| Category::parse(name).ok())
 }
 
 /// `GET /articles/{id}`
@@ -121,31 +108,18 @@ pub(crate) struct Hits {
 
 /// `GET /articles/search`
 pub(crate) async fn search(State(state): State<ApiState>, mut params: Params) -> Result<Json<Hits>, Problem> {
-    let text = params
-        .text("q")
-        .ok_or_else(|| Problem::invalid_parameter("q", "is required"))?;
+    let text = params.text("q").ok_or_else(|| Problem::invalid_parameter("q", "is required"))?;
     if text.chars().count() > MAX_QUERY {
-        return Err(Problem::invalid_parameter(
-            "q",
-            format!("must have at most {MAX_QUERY} characters"),
-        ));
+        return Err(Problem::invalid_parameter("q", format!("must have at most {MAX_QUERY} characters")));
     }
-    let language = params.parsed("language", "an ISO 639-1 code such as en", |code| {
-        Language::parse(code).ok()
-    })?;
+    let language =
+        params.parsed("language", "an ISO 639-1 code such as en", |code| Language::parse(code).ok())?;
     let category = category(&mut params)?;
     let limit = params.number("limit", 1, MAX_HITS)?.unwrap_or(HITS);
     params.finish()?;
     let language = language.unwrap_or(Language::EN);
-    let search = Search {
-        text: &text,
-        language,
-        category: category.as_ref(),
-        limit,
-    };
+    let search = Search { text: &text, language, category: category.as_ref(), limit };
     let mut connection = state.connection().await?;
     let found = knowledge::search(&mut connection, search).await?;
-    Ok(Json(Hits {
-        articles: found.into_iter().map(Hit::from).collect(),
-    }))
+    Ok(Json(Hits { articles: found.into_iter().map(Hit::from).collect() }))
 }

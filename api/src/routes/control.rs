@@ -44,16 +44,9 @@ pub(crate) struct Resume {
 impl BodyDocument for Resume {
     fn parse(value: &Value) -> Result<Self, Vec<Fault>> {
         object(value, |fields| {
-            let (reason, from_step) = (
-                fields.text("reason", MAX_REASON),
-                fields.optional_step("from_step"),
-            );
+            let (reason, from_step) = (fields.text("reason", MAX_REASON), fields.optional_step("from_step"));
             let edited = fields.outputs("edited_outputs");
-            Ok(Self {
-                reason: reason?,
-                from_step: from_step?,
-                edited: edited?,
-            })
+            Ok(Self { reason: reason?, from_step: from_step?, edited: edited? })
         })
     }
 }
@@ -68,16 +61,10 @@ pub(crate) struct Fork {
 impl BodyDocument for Fork {
     fn parse(value: &Value) -> Result<Self, Vec<Fault>> {
         object(value, |fields| {
-            let (reason, from_step) = (
-                fields.text("reason", MAX_REASON),
-                fields.text("from_step", MAX_REASON),
-            );
+            let (reason, from_step) =
+                (fields.text("reason", MAX_REASON), fields.text("from_step", MAX_REASON));
             let edited = fields.optional_json("edited_output");
-            Ok(Self {
-                reason: reason?,
-                from_step: StepName::new(&from_step?),
-                edited: edited?,
-            })
+            Ok(Self { reason: reason?, from_step: StepName::new(&from_step?), edited: edited? })
         })
     }
 }
@@ -94,11 +81,7 @@ type Answer = Result<Json<Acted>, Problem>;
 
 async fn answer(state: &ApiState, run: RunId) -> Answer {
     let ticket = tickets::show::load(state, run).await?;
-    Ok(Json(Acted {
-        ticket_id: run,
-        status: ticket.status,
-        run: load(state, run).await?,
-    }))
+    Ok(Json(Acted { ticket_id: run, status: ticket.status, run: load(state, run).await? }))
 }
 
 /// `POST /tickets/{id}/cancel`
@@ -135,16 +118,9 @@ pub(crate) async fn retry(
 pub(crate) async fn resume(
     State(state): State<ApiState>,
     RunPath(run): RunPath,
-    Body(Resume {
-        reason,
-        from_step,
-        edited,
-    }): Body<Resume>,
+    Body(Resume { reason, from_step, edited }): Body<Resume>,
 ) -> Answer {
-    state
-        .client
-        .resume(run, &state.actor(), &reason, from_step, edited)
-        .await?;
+    state.client.resume(run, &state.actor(), &reason, from_step, edited).await?;
     answer(&state, run).await
 }
 
@@ -165,18 +141,11 @@ pub(crate) async fn fork(
     Body(body): Body<Fork>,
 ) -> Result<Response, Problem> {
     let edited = edited_before(&state, run, &body).await?;
-    let forked = state
-        .client
-        .fork(run, &state.actor(), body.from_step, edited)
-        .await?;
+    let forked = state.client.fork(run, &state.actor(), body.from_step, edited).await?;
     if let Err(problem) = note_reason(&state, forked, body.reason).await {
         problem.log();
     }
-    let answer = Json(Forked {
-        ticket_id: forked,
-        parent: run,
-        status: TicketStatus::Pending,
-    });
+    let answer = Json(Forked { ticket_id: forked, parent: run, status: TicketStatus::Pending });
     Ok((StatusCode::CREATED, location(&uri, forked), answer).into_response())
 }
 
@@ -189,15 +158,11 @@ async fn edited_before(state: &ApiState, run: RunId, body: &Fork) -> Result<Edit
     let header = control::header(&mut connection, run, false).await?;
     let header = header.ok_or_else(|| Problem::not_found("ticket", &run))?;
     let definition = state.client.catalog().get(&header.definition);
-    let steps = definition
-        .map(|definition| definition.steps.as_slice())
-        .unwrap_or_default();
+    let steps = definition.map(|definition| definition.steps.as_slice()).unwrap_or_default();
     let pair = steps.windows(2).find(|pair| pair[1].name == body.from_step);
     let pair = pair.ok_or_else(|| {
-        let detail = format!(
-            "no step comes before {}, whose output edited_output could replace",
-            body.from_step
-        );
+        let detail =
+            format!("no step comes before {}, whose output edited_output could replace", body.from_step);
         Problem::new(Code::BadValue, detail)
     })?;
     Ok(EditedOutputs::from([(pair[0].name.clone(), output.clone())]))
@@ -207,22 +172,10 @@ async fn edited_before(state: &ApiState, run: RunId, body: &Fork) -> Result<Edit
 /// becomes of this.
 async fn note_reason(state: &ApiState, forked: RunId, reason: String) -> Result<(), Problem> {
     let mut connection = state.connection().await?;
-    let mut transaction = connection
-        .begin()
-        .await
-        .map_err(StoreError::database("begin to note a reason"))?;
-    let note = Note {
-        topic: "forked".to_owned(),
-        data: json!({ "reason": reason }),
-    };
-    state
-        .client
-        .annotate(&mut transaction, forked, &state.actor(), note)
-        .await?;
-    transaction
-        .commit()
-        .await
-        .map_err(StoreError::database("commit a reason"))?;
+    let mut transaction = connection.begin().await.map_err(StoreError::database("begin to note a reason"))?;
+    let note = Note { topic: "forked".to_owned(), data: json!({ "reason": reason }) };
+    state.client.annotate(&mut transaction, forked, &state.actor(), note).await?;
+    transaction.commit().await.map_err(StoreError::database("commit a reason"))?;
     Ok(())
 }
 
@@ -235,10 +188,7 @@ mod tests {
         assert!(Reason::parse(&json!({ "reason": "typo" })).is_ok());
         assert_eq!(Reason::parse(&json!({})).err().unwrap()[0].pointer, "/reason");
         assert_eq!(
-            Reason::parse(&json!({ "reason": "a", "force": true }))
-                .err()
-                .unwrap()[0]
-                .pointer,
+            Reason::parse(&json!({ "reason": "a", "force": true })).err().unwrap()[0].pointer,
             "/force"
         );
         assert_eq!(Reason::parse(&json!([])).err().unwrap()[0].pointer, "");

@@ -107,27 +107,15 @@ async fn require(connection: &mut PgConnection, run: RunId) -> Result<(), Proble
 #[serde(untagged)]
 pub(crate) enum Verification {
     /// Every event is as it was written.
-    Intact {
-        intact: bool,
-        events: usize,
-        head: String,
-    },
+    Intact { intact: bool, events: usize, head: String },
     /// Some event is not.
-    Broken {
-        intact: bool,
-        first_broken_seq: Option<i32>,
-        problem: String,
-    },
+    Broken { intact: bool, first_broken_seq: Option<i32>, problem: String },
 }
 
 impl Verification {
     fn of(run: RunId, rows: &[EventRow]) -> Self {
         match verify_chain(run, rows) {
-            Ok(head) => Self::Intact {
-                intact: true,
-                events: rows.len(),
-                head: head.to_string(),
-            },
+            Ok(head) => Self::Intact { intact: true, events: rows.len(), head: head.to_string() },
             Err(error) => Self::Broken {
                 intact: false,
                 first_broken_seq: first_broken(&error),
@@ -189,9 +177,6 @@ mod tests {
     fn the_first_broken_event_is_named() {
         let broken = Verification::of(RunId::from_uuid(uuid::Uuid::nil()), &[row("{}")]);
         let json = serde_json::to_value(&broken).unwrap();
-        assert_eq!(
-            (&json["intact"], &json["first_broken_seq"]),
-            (&false.into(), &0.into())
-        );
+        assert_eq!((&json["intact"], &json["first_broken_seq"]), (&false.into(), &0.into()));
     }
 }

@@ -1,7 +1,7 @@
 //! What load balancers, orchestrators and Prometheus ask. These must answer when the database does not, hence a
 //! short time limit on everything they ask of it.
 
-use crate::{metrics, state::ApiState};
+use crate::{metrics, problem::Problem, state::ApiState};
 use axum::{
     Json,
     extract::State,
@@ -13,7 +13,7 @@ use axum::{
 use serde::Serialize;
 use std::time::Duration;
 use ticketflow_engine::{
-    StoreError, observe,
+    observe,
     store::{
         lease,
         stats::{self, QueueStats},
@@ -47,19 +47,12 @@ async fn read(state: &ApiState) -> Option<Reading> {
         let workers = lease::list(&mut connection).await?;
         let workers = workers.iter().filter(|worker| worker.alive).count();
         let awaiting_approval = ticket::awaiting_approval(&mut connection).await?;
-        Ok::<_, StoreError>(Reading {
-            queue,
-            workers,
-            awaiting_approval,
-        })
+        Ok::<_, Problem>(Reading { queue, workers, awaiting_approval })
     };
     match tokio::time::timeout(PATIENCE, reading).await {
         Ok(Ok(reading)) => Some(reading),
-        Ok(Err(error)) => {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the database does not answer a health check"
-            );
+        Ok(Err(problem)) => {
+            problem.log();
             None
         }
         Err(_) => {
@@ -92,29 +85,19 @@ fn queue_condition(reading: Option<&Reading>, stalled_after: Duration) -> (Condi
     if age <= stalled_after.as_secs_f64() {
         return (Condition::Healthy, None);
     }
-    let detail = format!(
-        "the oldest ready ticket has waited {age:.0} s; {} workers are alive",
-        reading.workers
-    );
+    let detail =
+        format!("the oldest ready ticket has waited {age:.0} s; {} workers are alive", reading.workers);
     (Condition::Unhealthy, Some(detail))
 }
 
 /// `GET /health`
 pub(crate) async fn overall(State(state): State<ApiState>) -> (StatusCode, Json<Health>) {
     let reading = read(&state).await;
-    let database = if reading.is_some() {
-        Condition::Healthy
-    } else {
-        Condition::Unhealthy
-    };
+    let database = if reading.is_some() { Condition::Healthy } else { Condition::Unhealthy };
     let (queue, detail) = queue_condition(reading.as_ref(), state.settings.stalled_after);
     let healthy = database == Condition::Healthy && queue == Condition::Healthy;
     let health = Health {
-        status: if healthy {
-            Condition::Healthy
-        } else {
-            Condition::Unhealthy
-        },
+        status: if healthy { Condition::Healthy } else { Condition::Unhealthy },
         database,
         queue,
         detail,
@@ -124,14 +107,7 @@ pub(crate) async fn overall(State(state): State<ApiState>) -> (StatusCode, Json<
         uptime_seconds: (state.client.clock().now() - state.started_at).num_seconds(),
         version: env!("CARGO_PKG_VERSION"),
     };
-    (
-        if healthy {
-            StatusCode::OK
-        } else {
-            StatusCode::SERVICE_UNAVAILABLE
-        },
-        Json(health),
-    )
+    (if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(health))
 }
 
 /// Whether this process may get requests.
@@ -148,21 +124,11 @@ pub(crate) async fn live() -> Json<Probe> {
 /// `GET /health/ready`
 pub(crate) async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<Probe>) {
     if state.shutdown.is_cancelled() {
-        return (
-            StatusCode::SERVICE_UNAVAILABLE,
-            Json(Probe {
-                status: "shutting_down",
-            }),
-        );
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(Probe { status: "shutting_down" }));
     }
     match read(&state).await {
         Some(_) => (StatusCode::OK, Json(Probe { status: "ready" })),
-        None => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            Json(Probe {
-                status: "database_unavailable",
-            }),
-        ),
+        None => (StatusCode::SERVICE_UNAVAILABLE, Json(Probe { status: "database_unavailable" })),
     }
 }
 
@@ -172,10 +138,7 @@ pub(crate) async fn scrape(State(state): State<ApiState>) -> ([(HeaderName, &'st
         observe::queue(&reading.queue, reading.workers);
         metrics::awaiting_approval(reading.awaiting_approval);
     }
-    (
-        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        state.metrics.render(),
-    )
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render())
 }
 
 #[cfg(test)]
@@ -184,10 +147,7 @@ mod tests {
 
     fn reading(oldest_ready_seconds: f64) -> Reading {
         Reading {
-            queue: QueueStats {
-                oldest_ready_seconds,
-                ..QueueStats::default()
-            },
+            queue: QueueStats { oldest_ready_seconds, ..QueueStats::default() },
             workers: 0,
             awaiting_approval: 0,
         }

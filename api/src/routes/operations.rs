@@ -60,7 +60,5 @@ pub(crate) struct Workers {
 pub(crate) async fn workers(State(state): State<ApiState>) -> Result<Json<Workers>, Problem> {
     let mut connection = state.connection().await?;
     let rows = lease::list(&mut connection).await?;
-    Ok(Json(Workers {
-        workers: rows.into_iter().map(WorkerView::from).collect(),
-    }))
+    Ok(Json(Workers { workers: rows.into_iter().map(WorkerView::from).collect() }))
 }

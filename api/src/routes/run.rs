@@ -90,10 +90,7 @@ impl RunView {
 
 fn lease(live: &LiveRow) -> Option<LeaseView> {
     let worker = live.worker.clone()?;
-    Some(LeaseView {
-        worker,
-        until: live.lease_until,
-    })
+    Some(LeaseView { worker, until: live.lease_until })
 }
 
 /// `GET /tickets/{id}/run`
@@ -113,11 +110,5 @@ pub(crate) async fn load(state: &ApiState, run: RunId) -> Result<RunView, Proble
     let log = event::load(&mut connection, run, -1).await?;
     let history = History::fold(run, &log).map_err(|source| ControlError::Illegal { run, source })?;
     let definition = state.client.catalog().get(&history.state.definition);
-    Ok(RunView::new(
-        header,
-        live.as_ref(),
-        &history,
-        &log,
-        definition.map(|definition| &**definition),
-    ))
+    Ok(RunView::new(header, live.as_ref(), &history, &log, definition.map(|definition| &**definition)))
 }

@@ -24,12 +24,7 @@ pub(crate) async fn stats(State(state): State<ApiState>) -> Result<Json<Stats>, 
     let awaiting_approval = ticket::awaiting_approval(&mut connection).await?;
     let ai_fallback_rate = fallback_rate(&counts);
     let ai_success_rate = ai_fallback_rate.map(|rate| 1.0 - rate);
-    Ok(Json(Stats {
-        counts,
-        awaiting_approval,
-        ai_success_rate,
-        ai_fallback_rate,
-    }))
+    Ok(Json(Stats { counts, awaiting_approval, ai_success_rate, ai_fallback_rate }))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of rows stay far below 2^52")]

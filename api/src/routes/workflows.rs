@@ -45,10 +45,7 @@ struct WorkflowView {
 
 impl From<&StepDefinition> for StepView {
     fn from(step: &StepDefinition) -> Self {
-        let jumps = step.jumps.iter().map(|jump| JumpView {
-            to: jump.target.clone(),
-            at_most: jump.limit,
-        });
+        let jumps = step.jumps.iter().map(|jump| JumpView { to: jump.target.clone(), at_most: jump.limit });
         Self {
             name: step.name.clone(),
             max_attempts: step.policy.max_attempts,
@@ -78,14 +75,8 @@ pub(crate) struct Workflows {
 
 /// `GET /workflows`
 pub(crate) async fn list(State(state): State<ApiState>) -> Json<Workflows> {
-    let workflows = state
-        .client
-        .catalog()
-        .iter()
-        .map(|definition| WorkflowView::from(&**definition));
-    Json(Workflows {
-        workflows: workflows.collect(),
-    })
+    let workflows = state.client.catalog().iter().map(|definition| WorkflowView::from(&**definition));
+    Json(Workflows { workflows: workflows.collect() })
 }
 
 /// `GET /workflows/{name}/graph`

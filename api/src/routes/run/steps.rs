@@ -114,9 +114,7 @@ pub(super) fn fold(
     log: &[EventRecord],
     definition: Option<&Definition>,
 ) -> Vec<StepView> {
-    let defined = definition
-        .map(|definition| definition.steps.as_slice())
-        .unwrap_or_default();
+    let defined = definition.map(|definition| definition.steps.as_slice()).unwrap_or_default();
     let mut order: Vec<StepName> = defined.iter().map(|step| step.name.clone()).collect();
     let mut views = BTreeMap::new();
     for record in log {
@@ -124,15 +122,10 @@ pub(super) fn fold(
         if !order.contains(step) {
             order.push(step.clone());
         }
-        views
-            .entry(step.clone())
-            .or_insert_with(|| StepView::untouched(step.clone()))
-            .count(record);
+        views.entry(step.clone()).or_insert_with(|| StepView::untouched(step.clone())).count(record);
     }
     let view = |name: StepName| {
-        let mut view = views
-            .remove(&name)
-            .unwrap_or_else(|| StepView::untouched(name.clone()));
+        let mut view = views.remove(&name).unwrap_or_else(|| StepView::untouched(name.clone()));
         view.status = status(&name, live, history);
         view
     };
@@ -144,11 +137,7 @@ fn status(step: &StepName, live: Option<&LiveRow>, history: &History) -> StepSta
         return current(live, &history.state.phase);
     }
     // The checkpoints of steps that are to be run again are forgotten.
-    if history.has_checkpoint(step) {
-        StepStatus::Completed
-    } else {
-        StepStatus::Pending
-    }
+    if history.has_checkpoint(step) { StepStatus::Completed } else { StepStatus::Pending }
 }
 
 fn current(live: Option<&LiveRow>, phase: &Phase) -> StepStatus {
@@ -217,26 +206,13 @@ mod tests {
             error: Failure::new("flaky", "it broke"),
             retry_at: DateTime::UNIX_EPOCH,
         });
-        let done = Event::StepCompleted(StepCompleted {
-            next: Some(StepName::new("two")),
-            output: json(),
-        });
-        let pause = Event::Paused(Intervention {
-            reason: "lunch".into(),
-        });
+        let done = Event::StepCompleted(StepCompleted { next: Some(StepName::new("two")), output: json() });
+        let pause = Event::Paused(Intervention { reason: "lunch".into() });
         let (history, log) = log(vec![retried.clone(), done, retried, pause]);
         let views = fold(None, &history, &log, None);
-        let seen: Vec<_> = views
-            .iter()
-            .map(|v| (v.name.as_str(), v.status, v.attempts, v.total_duration_ms))
-            .collect();
-        assert_eq!(
-            seen,
-            [
-                ("one", StepStatus::Completed, 2, 10),
-                ("two", StepStatus::Paused, 1, 5)
-            ]
-        );
+        let seen: Vec<_> =
+            views.iter().map(|v| (v.name.as_str(), v.status, v.attempts, v.total_duration_ms)).collect();
+        assert_eq!(seen, [("one", StepStatus::Completed, 2, 10), ("two", StepStatus::Paused, 1, 5)]);
         assert!(views[0].last_error.is_none());
         assert_eq!(views[1].last_error.as_ref().unwrap().code, "flaky");
     }

@@ -24,16 +24,12 @@ fn by_phase(phase: &Phase, log: &[EventRecord]) -> Option<String> {
     match phase {
         Phase::Backoff { until } => {
             let error = last_error(log).unwrap_or("an error");
-            Some(format!(
-                "the last attempt failed with {error}; the next starts at {}",
-                shown(until)
-            ))
+            Some(format!("the last attempt failed with {error}; the next starts at {}", shown(until)))
         }
         Phase::Sleeping { until } => Some(format!("the step sleeps until {}", shown(until))),
-        Phase::Waiting {
-            signal,
-            until: Some(until),
-        } => Some(format!("for the signal {signal}, until {} at most", shown(until))),
+        Phase::Waiting { signal, until: Some(until) } => {
+            Some(format!("for the signal {signal}, until {} at most", shown(until)))
+        }
         Phase::Waiting { signal, until: None } => Some(format!("for the signal {signal}")),
         Phase::Paused { .. } => Some(paused(log)),
         // A run may have moved on since its live row was read.

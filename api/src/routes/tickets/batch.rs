@@ -62,49 +62,30 @@ pub(crate) async fn submit(
     });
     let submitted = submit_many(&state.client, wanted.collect()).await;
     let outcome = outcome(parsed, submitted, request_id.header_value().to_str().ok());
-    let status = if outcome.refused == 0 {
-        StatusCode::OK
-    } else {
-        StatusCode::MULTI_STATUS
-    };
+    let status = if outcome.refused == 0 { StatusCode::OK } else { StatusCode::MULTI_STATUS };
     Ok((status, Json(outcome)))
 }
 
 /// The items of a batch as JSON texts; nothing is said about what they hold.
 fn items(body: &RawBody) -> Result<Vec<&[u8]>, Problem> {
     let items: Vec<&[u8]> = match body.media {
-        Media::Json => array(&body.bytes)?
-            .into_iter()
-            .map(|item| item.get().as_bytes())
-            .collect(),
-        Media::Ndjson => body
-            .bytes
-            .split(|&byte| byte == b'\n')
-            .filter(|line| !is_blank(line))
-            .collect(),
+        Media::Json => array(&body.bytes)?.into_iter().map(|item| item.get().as_bytes()).collect(),
+        Media::Ndjson => body.bytes.split(|&byte| byte == b'\n').filter(|line| !is_blank(line)).collect(),
     };
-    let refuse = |detail: String| {
-        Problem::invalid_body(vec![Fault {
-            pointer: String::new(),
-            code: None,
-            detail,
-        }])
-    };
+    let refuse =
+        |detail: String| Problem::invalid_body(vec![Fault { pointer: String::new(), code: None, detail }]);
     match items.len() {
         0 => Err(refuse("must hold at least one ticket".to_owned())),
-        count if count > MAX_ITEMS => Err(refuse(format!(
-            "must hold at most {MAX_ITEMS} tickets, holds {count}"
-        ))),
+        count if count > MAX_ITEMS => {
+            Err(refuse(format!("must hold at most {MAX_ITEMS} tickets, holds {count}")))
+        }
         _ => Ok(items),
     }
 }
 
 fn array(bytes: &[u8]) -> Result<Vec<&RawValue>, Problem> {
     serde_json::from_slice(bytes).map_err(|error| {
-        Problem::new(
-            Code::MalformedJson,
-            format!("the body is not a JSON array of tickets: {error}"),
-        )
+        Problem::new(Code::MalformedJson, format!("the body is not a JSON array of tickets: {error}"))
     })
 }
 
@@ -134,11 +115,7 @@ fn outcome(
         .map(|(index, result)| item(index, result, request_id))
         .collect();
     let refused = results.iter().filter(|item| item.problem.is_some()).count();
-    Outcome {
-        accepted: results.len() - refused,
-        refused,
-        results,
-    }
+    Outcome { accepted: results.len() - refused, refused, results }
 }
 
 fn item(index: usize, result: Result<(RunId, bool), Problem>, request_id: Option<&str>) -> Item {
@@ -154,13 +131,7 @@ fn item(index: usize, result: Result<(RunId, bool), Problem>, request_id: Option
             problem.log();
             let status = problem.code().status().as_u16();
             let problem = Document::new(problem, request_id.map(str::to_owned));
-            Item {
-                index,
-                status,
-                ticket_id: None,
-                replayed: None,
-                problem: Some(problem),
-            }
+            Item { index, status, ticket_id: None, replayed: None, problem: Some(problem) }
         }
     }
 }
@@ -171,10 +142,7 @@ mod tests {
     use ticketflow_tickets::submit::SubmitOutcome;
 
     fn body(media: Media, text: &str) -> RawBody {
-        RawBody {
-            media,
-            bytes: text.to_owned().into(),
-        }
+        RawBody { media, bytes: text.to_owned().into() }
     }
 
     #[test]
@@ -190,10 +158,7 @@ mod tests {
         let code = |media, text: &str| items(&body(media, text)).unwrap_err().code();
         assert_eq!(code(Media::Json, "[]"), Code::InvalidBody);
         assert_eq!(code(Media::Ndjson, "\n \n"), Code::InvalidBody);
-        assert_eq!(
-            code(Media::Ndjson, &"1\n".repeat(MAX_ITEMS + 1)),
-            Code::InvalidBody
-        );
+        assert_eq!(code(Media::Ndjson, &"1\n".repeat(MAX_ITEMS + 1)), Code::InvalidBody);
         assert_eq!(code(Media::Json, "{}"), Code::MalformedJson);
         assert_eq!(code(Media::Json, "[1"), Code::MalformedJson);
     }
@@ -202,18 +167,12 @@ mod tests {
     fn a_bad_item_leaves_the_others_in_their_places() {
         let good = r#"{"subject":"s","body":"b","customer_id":"c"}"#;
         let twice = r#"{"subject":"s","subject":"t","body":"b","customer_id":"c"}"#;
-        let parsed = [good, "{}", good, "{", twice]
-            .map(|text| ticket(text.as_bytes()))
-            .into();
+        let parsed = [good, "{}", good, "{", twice].map(|text| ticket(text.as_bytes())).into();
         let id = RunId::from_uuid(uuid::Uuid::nil());
         let outcomes = [SubmitOutcome::Created, SubmitOutcome::Replayed];
         let submitted = outcomes.map(|outcome| Ok(Submitted { id, outcome })).into();
         let outcome = outcome(parsed, submitted, Some("r"));
-        let statuses: Vec<_> = outcome
-            .results
-            .iter()
-            .map(|item| (item.index, item.status))
-            .collect();
+        let statuses: Vec<_> = outcome.results.iter().map(|item| (item.index, item.status)).collect();
         assert_eq!(statuses, [(0, 201), (1, 422), (2, 201), (3, 400), (4, 422)]);
         assert_eq!(outcome.results[2].replayed, Some(true));
         assert_eq!((outcome.accepted, outcome.refused), (2, 3));

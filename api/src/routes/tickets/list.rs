@@ -76,9 +76,7 @@ fn filter(mut params: Params) -> Result<TicketFilter, Problem> {
     let channels = words(Channel::ALL, Channel::as_str);
     let filter = TicketFilter {
         status: params.parsed("status", &statuses, TicketStatus::parse)?,
-        category: params.parsed("category", "the name of a category", |name| {
-            Category::parse(name).ok()
-        })?,
+        category: params.parsed("category", "the name of a category", |name| Category::parse(name).ok())?,
         priority: params.parsed("priority", &priorities, Priority::parse)?,
         customer_id: params.text("customer_id"),
         assignee: params.text("assignee"),
@@ -95,10 +93,7 @@ fn filter(mut params: Params) -> Result<TicketFilter, Problem> {
 }
 
 fn paged(filter: TicketFilter, mut params: Params) -> Result<TicketFilter, Problem> {
-    let cursor = params
-        .text("cursor")
-        .map(|text| Cursor::parse(&text, filter.sort))
-        .transpose();
+    let cursor = params.text("cursor").map(|text| Cursor::parse(&text, filter.sort)).transpose();
     let cursor = cursor.map_err(|error| Problem::invalid_parameter("cursor", error.to_string()))?;
     let number = params.number("page", 1, 1_000_000)?;
     let page_size = params.number("page_size", 1, MAX_PAGE)?;
@@ -107,22 +102,14 @@ fn paged(filter: TicketFilter, mut params: Params) -> Result<TicketFilter, Probl
     params.finish()?;
     let paging = match (cursor, number) {
         (Some(_), Some(_)) => {
-            return Err(Problem::invalid_parameter(
-                "page",
-                "cannot go with a cursor: use one of them",
-            ));
+            return Err(Problem::invalid_parameter("page", "cannot go with a cursor: use one of them"));
         }
         (cursor, None) => Paging::After(cursor),
         (None, Some(number)) => Paging::Number(number),
     };
     let page_size = page_size.or(limit).unwrap_or(filter.page_size);
     // Who pages by number wants to know how many pages there are.
-    Ok(TicketFilter {
-        paging,
-        page_size,
-        with_total: total.unwrap_or(number.is_some()),
-        ..filter
-    })
+    Ok(TicketFilter { paging, page_size, with_total: total.unwrap_or(number.is_some()), ..filter })
 }
 
 /// The link to the next page: the same query, further on.
@@ -134,9 +121,7 @@ fn next(uri: &Uri, filter: &TicketFilter, page: &Page) -> Option<HeaderMap> {
     };
     let kept = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query
-        .extend_pairs(kept.filter(|(key, _)| key != name))
-        .append_pair(name, &value);
+    query.extend_pairs(kept.filter(|(key, _)| key != name)).append_pair(name, &value);
     Some(next_link(uri.path(), &query.finish()))
 }
 

@@ -88,10 +88,7 @@ pub(crate) async fn submit(
     }
     if let Some(patience) = patience {
         let applied = format!("wait={}", patience.as_secs());
-        extra.insert(
-            PREFERENCE_APPLIED,
-            HeaderValue::try_from(applied).map_err(Problem::internal)?,
-        );
+        extra.insert(PREFERENCE_APPLIED, HeaderValue::try_from(applied).map_err(Problem::internal)?);
     }
     Ok((StatusCode::CREATED, etag(version), extra, Json(receipt)).into_response())
 }
@@ -108,17 +105,8 @@ async fn receipt(
         None if replayed => Some(Box::new(load(state, id).await?)),
         None => None,
     };
-    let status = ticket
-        .as_ref()
-        .map_or(TicketStatus::Pending, |ticket| ticket.status);
+    let status = ticket.as_ref().map_or(TicketStatus::Pending, |ticket| ticket.status);
     let version = ticket.as_ref().map_or(FIRST_VERSION, |ticket| ticket.version);
     let ticket = ticket.filter(|_| patience.is_some());
-    Ok((
-        Receipt {
-            ticket_id: id,
-            status,
-            ticket,
-        },
-        version,
-    ))
+    Ok((Receipt { ticket_id: id, status, ticket }, version))
 }
