@@ -4,10 +4,13 @@
 //! tests wait for a condition with a bound, move the database's clock, or meet at gates.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's helper fails by panicking")]
 
+mod commits;
 mod control;
 mod definitions;
 mod durability;
 mod happy_path;
+mod leases;
+mod restart;
 mod retries;
 mod support;
 mod waiting;

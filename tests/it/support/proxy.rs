@@ -20,6 +20,8 @@ pub(crate) enum Cut {
     Answer,
     /// The statement never arrives.
     Statement,
+    /// What the server sends is lost.
+    Result,
 }
 
 #[derive(Debug, Default)]
@@ -70,11 +72,12 @@ impl Proxy {
 }
 
 impl Orders {
-    /// Takes the order if it is about these bytes.
-    fn take(&self, bytes: &[u8]) -> Option<Cut> {
+    /// Takes the order if it is about these bytes, which came from the server or go there.
+    fn take(&self, bytes: &[u8], from_server: bool) -> Option<Cut> {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let (cut, needle) = (*next)?;
-        let found = bytes.windows(needle.len()).any(|window| window == needle);
+        let meant = (cut == Cut::Result) == from_server;
+        let found = meant && bytes.windows(needle.len()).any(|window| window == needle);
         found.then(|| {
             *next = None;
             cut
@@ -101,13 +104,13 @@ async fn ending(over: CancellationToken, direction: impl Future<Output = ()>) {
 async fn upstream(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, orders: Arc<Orders>, doomed: Arc<AtomicBool>) {
     let mut buffer = vec![0; 1 << 20];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        match orders.take(&buffer[..length]) {
+        match orders.take(&buffer[..length], false) {
             Some(Cut::Statement) => {
                 orders.cuts.fetch_add(1, Ordering::SeqCst);
                 return;
             }
             Some(Cut::Answer) => doomed.store(true, Ordering::SeqCst),
-            None => {}
+            Some(Cut::Result) | None => {}
         }
         if to.write_all(&buffer[..length]).await.is_err() {
             return;
@@ -123,7 +126,7 @@ async fn downstream(
 ) {
     let mut buffer = vec![0; 1 << 20];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        if doomed.load(Ordering::SeqCst) {
+        if doomed.load(Ordering::SeqCst) || orders.take(&buffer[..length], true).is_some() {
             // The server answers only what it has carried out.
             orders.cuts.fetch_add(1, Ordering::SeqCst);
             return;
