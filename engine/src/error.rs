@@ -89,8 +89,9 @@ pub fn is_transient(error: &sqlx::Error) -> bool {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) => true,
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            // Connection exceptions, operator intervention, insufficient resources, deadlock and serialization.
-            ["08", "57P", "53", "40"].iter().any(|class| code.starts_with(class))
+            // Connection exceptions, operator intervention, insufficient resources, system errors, deadlock and
+            // serialization, and a server that is a standby for the time being.
+            ["08", "57P", "53", "58", "40", "25006"].iter().any(|class| code.starts_with(class))
         }),
         _ => false,
     }
