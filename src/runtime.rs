@@ -43,10 +43,10 @@ impl Home {
         if let Some(url) = config.database_url() {
             return Ok(Self { database: Database::new(url), embedded: None });
         }
-        let options =
-            EmbeddedOptions { data_dir: config.data_dir(), download: true, settings: Vec::new() };
+        let options = EmbeddedOptions { data_dir: config.data_dir(), download: true, settings: Vec::new() };
         let postgres = EmbeddedPostgres::start(options).await;
-        let postgres = Arc::new(postgres.context("no database is configured, and the private one did not start")?);
+        let postgres =
+            Arc::new(postgres.context("no database is configured, and the private one did not start")?);
         let ended = CancellationToken::new();
         let (supervised, token) = (postgres.clone(), ended.clone());
         let supervisor = tokio::spawn(async move { supervised.supervise(token).await });

@@ -84,10 +84,10 @@ impl StoreError {
 /// Whether the database was out of reach or in the middle of a restart, rather than refusing this statement.
 pub fn is_transient(error: &sqlx::Error) -> bool {
     if let sqlx::Error::Database(error) = error {
-        // Connection exceptions, operator intervention, insufficient resources, deadlock and serialization.
-        return error
-            .code()
-            .is_some_and(|code| ["08", "57P", "53", "40"].iter().any(|class| code.starts_with(class)));
+        // Connection exceptions, operator intervention, insufficient resources, system errors, deadlock and
+        // serialization, and a server that is a standby for the time being.
+        let classes = ["08", "57P", "53", "58", "40", "25006"];
+        return error.code().is_some_and(|code| classes.iter().any(|class| code.starts_with(class)));
     }
     matches!(
         error,

@@ -5,12 +5,20 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's helper fails by panicking")]
 
 mod command_line;
+mod commits;
 mod contract;
 mod control;
 mod definitions;
 mod durability;
 mod happy_path;
+mod leases;
+mod once;
 mod processes;
+mod queues;
+mod restart;
 mod retries;
+mod schedules;
+mod shutdown;
 mod support;
+mod tampering;
 mod waiting;

@@ -65,15 +65,26 @@ impl TestEngine {
 impl HandWorker {
     /// Claims up to `limit` runs.
     pub(crate) async fn claim(&self, limit: i64) -> Vec<LeasedRun> {
-        let request = ClaimRequest {
+        claim::claim(&mut self.pool.acquire().await.unwrap(), &self.request(limit)).await.unwrap().runs
+    }
+
+    /// Claims up to `limit` runs from a queue with a limit.
+    pub(crate) async fn claim_limited(&self, limit: i64) -> Vec<LeasedRun> {
+        let mut transaction = self.pool.begin().await.unwrap();
+        let claimed = claim::claim_limited(&mut transaction, &self.request(limit)).await.unwrap();
+        transaction.commit().await.unwrap();
+        claimed.runs
+    }
+
+    fn request(&self, limit: i64) -> ClaimRequest<'_> {
+        ClaimRequest {
             worker: self.id,
             queue: "default",
             definitions: &self.definitions,
             limit,
             deadline: super::seconds(100),
             keyed: self.keyed,
-        };
-        claim::claim(&mut self.pool.acquire().await.unwrap(), &request).await.unwrap().runs
+        }
     }
 
     /// Claims the one run there is.

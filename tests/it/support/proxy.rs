@@ -1,5 +1,6 @@
 //! A TCP proxy before PostgreSQL that loses, on demand, the answer to a statement the server carried out.
 
+use super::Gate;
 use std::sync::{
     Arc, Mutex, PoisonError,
     atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -20,11 +21,14 @@ pub(crate) enum Cut {
     Answer,
     /// The statement never arrives.
     Statement,
+    /// What the server sends is lost.
+    Result,
 }
 
 #[derive(Debug, Default)]
 struct Orders {
     next: Mutex<Option<(Cut, &'static [u8])>>,
+    hold: Mutex<Option<(&'static [u8], Arc<Gate>)>>,
     cuts: AtomicUsize,
 }
 
@@ -63,6 +67,14 @@ impl Proxy {
         *self.orders.next.lock().unwrap_or_else(PoisonError::into_inner) = Some((cut, needle.as_bytes()));
     }
 
+    /// Holds the next message to the server that contains `needle`, until the gate is opened.
+    pub(crate) fn hold(&self, needle: &'static str) -> Arc<Gate> {
+        let gate = Gate::new();
+        let hold = (needle.as_bytes(), gate.clone());
+        *self.orders.hold.lock().unwrap_or_else(PoisonError::into_inner) = Some(hold);
+        gate
+    }
+
     /// How many connections were cut.
     pub(crate) fn cuts(&self) -> usize {
         self.orders.cuts.load(Ordering::SeqCst)
@@ -70,16 +82,27 @@ impl Proxy {
 }
 
 impl Orders {
-    /// Takes the order if it is about these bytes.
-    fn take(&self, bytes: &[u8]) -> Option<Cut> {
+    /// The gate these bytes have to wait at.
+    fn gate(&self, bytes: &[u8]) -> Option<Arc<Gate>> {
+        let mut hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = hold.as_ref().is_some_and(|(needle, _)| contains(bytes, needle));
+        if held { hold.take().map(|(_, gate)| gate) } else { None }
+    }
+
+    /// Takes the order if it is about these bytes, which came from the server or go there.
+    fn take(&self, bytes: &[u8], from_server: bool) -> Option<Cut> {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let (cut, needle) = (*next)?;
-        let found = bytes.windows(needle.len()).any(|window| window == needle);
-        found.then(|| {
+        let meant = (cut == Cut::Result) == from_server;
+        (meant && contains(bytes, needle)).then(|| {
             *next = None;
             cut
         })
     }
+}
+
+fn contains(bytes: &[u8], needle: &[u8]) -> bool {
+    bytes.windows(needle.len()).any(|window| window == needle)
 }
 
 fn relay(client: TcpStream, server: TcpStream, orders: &Arc<Orders>) {
@@ -106,13 +129,16 @@ async fn upstream(
 ) {
     let mut buffer = vec![0; 1 << 20];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        match orders.take(&buffer[..length]) {
+        if let Some(gate) = orders.gate(&buffer[..length]) {
+            gate.pass().await;
+        }
+        match orders.take(&buffer[..length], false) {
             Some(Cut::Statement) => {
                 orders.cuts.fetch_add(1, Ordering::SeqCst);
                 return;
             }
             Some(Cut::Answer) => doomed.store(true, Ordering::SeqCst),
-            None => {}
+            Some(Cut::Result) | None => {}
         }
         if to.write_all(&buffer[..length]).await.is_err() {
             return;
@@ -128,7 +154,7 @@ async fn downstream(
 ) {
     let mut buffer = vec![0; 1 << 20];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        if doomed.load(Ordering::SeqCst) {
+        if doomed.load(Ordering::SeqCst) || orders.take(&buffer[..length], true).is_some() {
             // The server answers only what it has carried out.
             orders.cuts.fetch_add(1, Ordering::SeqCst);
             return;

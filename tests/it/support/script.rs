@@ -74,7 +74,8 @@ impl Gate {
         Arc::new(Self { arrived: Semaphore::new(0), open: Semaphore::new(0) })
     }
 
-    async fn pass(&self) {
+    /// Stands at the gate until it is opened.
+    pub(crate) async fn pass(&self) {
         self.arrived.add_permits(1);
         self.open.acquire().await.unwrap().forget();
     }
