@@ -59,6 +59,8 @@ pub struct Fork {
     pub parent: RunId,
     /// Last event of the parent that the fork took over.
     pub parent_seq: Seq,
+    /// Why, in the operator's words.
+    pub reason: String,
     /// The parent's checkpoints, carried over so that this log stands alone.
     pub outputs: BTreeMap<StepName, Box<RawValue>>,
 }

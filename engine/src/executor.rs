@@ -509,5 +509,7 @@ fn log_failure(held: &Held, error: &StepError, failed: u32) {
 }
 
 fn delta(duration: Duration) -> TimeDelta {
-    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+    // Whole microseconds, as the database keeps them.
+    let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX / 2);
+    TimeDelta::microseconds(micros)
 }

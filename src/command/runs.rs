@@ -13,7 +13,7 @@ const STEP_COLUMNS: [Column; 5] = [
     ("STATUS", "status"),
     ("ATTEMPTS", "attempts"),
     ("MS", "duration_ms"),
-    ("ERROR", "error.message"),
+    ("ERROR", "last_error.message"),
 ];
 
 /// What to do with a run.
@@ -120,7 +120,9 @@ async fn explain(id: &str, api: &Api, format: Format) -> anyhow::Result<()> {
     if format != Format::Table {
         return print_one(&run, format, "id");
     }
-    out(&text(&run["why"]))?;
+    let waits = text(&run["waits_because"]);
+    let at = format!("{} at step {}", text(&run["status"]), text(&run["step"]));
+    out(&if waits.is_empty() { at } else { format!("{at}: {waits}") })?;
     let steps = run["steps"].as_array().cloned().unwrap_or_default();
     print(&steps, Format::Table, &STEP_COLUMNS, "name")
 }

@@ -204,7 +204,7 @@ async fn operators_pause_resume_cancel_and_fork_over_http() {
     let (status, answer) = app.post(&act(&ids[0], "pause"), &reason).await;
     assert!(status.is_success(), "{answer}");
     let (_, run) = app.get(&act(&ids[0], "run")).await;
-    assert!(run["why"].as_str().unwrap().contains("paused"), "{run}");
+    assert!(run["waits_because"].as_str().unwrap().contains("paused"), "{run}");
     let (status, answer) = app.post(&act(&ids[0], "resume"), &reason).await;
     assert!(status.is_success(), "{answer}");
     let (status, problem) =

@@ -141,10 +141,7 @@ pub(crate) async fn fork(
     Body(body): Body<Fork>,
 ) -> Result<Response, Problem> {
     let edited = edited_before(&state, run, &body).await?;
-    let forked = state.client.fork(run, &state.actor(), body.from_step, edited).await?;
-    if let Err(problem) = note_reason(&state, forked, body.reason).await {
-        problem.log();
-    }
+    let forked = state.client.fork(run, &state.actor(), &body.reason, body.from_step, edited).await?;
     let answer = Json(Forked { ticket_id: forked, parent: run, status: TicketStatus::Pending });
     Ok((StatusCode::CREATED, location(&uri, forked), answer).into_response())
 }
@@ -166,17 +163,6 @@ async fn edited_before(state: &ApiState, run: RunId, body: &Fork) -> Result<Edit
         Problem::new(Code::BadValue, detail)
     })?;
     Ok(EditedOutputs::from([(pair[0].name.clone(), output.clone())]))
-}
-
-/// Keeps why a run was forked in the log of the new one. The fork itself is durable by now and stands whatever
-/// becomes of this.
-async fn note_reason(state: &ApiState, forked: RunId, reason: String) -> Result<(), Problem> {
-    let mut connection = state.connection().await?;
-    let mut transaction = connection.begin().await.map_err(StoreError::database("begin to note a reason"))?;
-    let note = Note { topic: "forked".to_owned(), data: json!({ "reason": reason }) };
-    state.client.annotate(&mut transaction, forked, &state.actor(), note).await?;
-    transaction.commit().await.map_err(StoreError::database("commit a reason"))?;
-    Ok(())
 }
 
 #[cfg(test)]

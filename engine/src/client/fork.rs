@@ -21,6 +21,7 @@ impl Client {
         &self,
         parent: RunId,
         actor: &Actor,
+        reason: &str,
         from_step: StepName,
         edited: EditedOutputs,
     ) -> Result<RunId, ControlError> {
@@ -39,7 +40,7 @@ impl Client {
             .collect();
         outputs.extend(edited);
         check_ready(&definition, &from_step, |step| outputs.contains_key(step))?;
-        let fork = Fork { parent, parent_seq: history.seq, outputs };
+        let fork = Fork { parent, parent_seq: history.seq, reason: reason.to_owned(), outputs };
         let mut request =
             EnqueueRequest::new(&header.definition.workflow, history.input().to_owned(), actor.clone());
         request.version = Some(definition.id.version);

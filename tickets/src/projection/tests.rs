@@ -178,7 +178,7 @@ fn solving_and_reopening_leave_the_status_alone() {
 #[test]
 fn a_fork_starts_with_what_it_took_over() {
     let outputs = BTreeMap::from([(StepName::new("classify"), to_raw_value(&classification()).unwrap())]);
-    let fork = Fork { parent: RunId::from_uuid(uuid::Uuid::from_u128(3)), parent_seq: Seq(4), outputs };
+    let fork = Fork { parent: RunId::from_uuid(uuid::Uuid::from_u128(3)), parent_seq: Seq(4), reason: String::new(), outputs };
     let events = log(vec![created(Some(fork))]);
     let row = folded(&Change { run: run(), events: &events }).unwrap();
     assert_eq!((row.forked_from.unwrap().as_uuid().as_u128(), row.category.as_deref()), (3, Some("billing")));
