@@ -173,7 +173,12 @@ async fn a_run_can_be_forked_in_every_state_and_is_left_as_it_is() {
         let edited =
             BTreeMap::from([(StepName::new("plan"), serde_json::value::to_raw_value(&edited).unwrap())]);
         let from = StepName::new("water");
-        let fork = scene.engine.client.fork(scene.run, &TestEngine::operator(), "a test", from, edited).await.unwrap();
+        let fork = scene
+            .engine
+            .client
+            .fork(scene.run, &TestEngine::operator(), "a test", from, edited)
+            .await
+            .unwrap();
         assert_eq!(scene.engine.kinds(scene.run).await, before);
         assert_eq!(scene.engine.live(scene.run).await.state, state);
         let worker = scene.engine.hand("second").await;
@@ -232,7 +237,8 @@ async fn a_fork_stays_on_the_version_of_its_parent() {
     let run = enqueue_old(&engine).await;
     engine.ends(run, RunStatus::Completed).await;
     let from = StepName::new("harvest");
-    let fork = engine.client.fork(run, &TestEngine::operator(), "a test", from, BTreeMap::new()).await.unwrap();
+    let fork =
+        engine.client.fork(run, &TestEngine::operator(), "a test", from, BTreeMap::new()).await.unwrap();
     engine.ends(fork, RunStatus::Completed).await;
     let header = control::header(&mut *engine.connection().await, fork, false).await.unwrap().unwrap();
     assert_eq!(header.definition.version, 1);
