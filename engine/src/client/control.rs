@@ -1,0 +1,293 @@
+//! Operators' actions. Each takes an actor and a reason, locks the run, folds its log, appends one event and moves the
+//! epoch on, so that a worker that holds the run loses it.
+
+use super::Client;
+use crate::{
+    committer::{Commit, project, write_commits},
+    error::{ControlError, StoreError},
+    event::{Event, EventRecord, Intervention, Migrated, Resumed},
+    history::{History, Stamp},
+    id::{Actor, DefinitionId, RunId, StepName},
+    projection::Change,
+    reaper::row_after,
+    status::RunStatus,
+    store::{
+        advance::Advance,
+        control::{self, Header, LiveRow},
+        event,
+    },
+    wire::Need,
+    workflow::Definition,
+};
+use serde_json::value::RawValue;
+use sqlx::{Connection, PgConnection};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Outputs that an operator puts in the place of checkpoints, by step.
+pub type EditedOutputs = BTreeMap<StepName, Box<RawValue>>;
+
+/// A run locked for an action.
+struct Locked {
+    header: Header,
+    live: Option<LiveRow>,
+    history: History,
+}
+
+impl Client {
+    /// Ends a live run.
+    ///
+    /// # Errors
+    /// If it is finished or unknown.
+    pub async fn cancel(&self, run: RunId, actor: &Actor, reason: &str) -> Result<(), ControlError> {
+        let event = Event::Cancelled(Intervention { reason: reason.to_owned() });
+        self.intervene(run, actor, event, "it is finished already").await
+    }
+
+    /// Stops a live run until it is resumed.
+    ///
+    /// # Errors
+    /// If it is finished, paused already or unknown.
+    pub async fn pause(&self, run: RunId, actor: &Actor, reason: &str) -> Result<(), ControlError> {
+        let event = Event::Paused(Intervention { reason: reason.to_owned() });
+        self.intervene(run, actor, event, "only a run that is under way can be paused").await
+    }
+
+    /// Ends a backoff or a sleep now.
+    ///
+    /// # Errors
+    /// If the run is not sleeping.
+    pub async fn retry_now(&self, run: RunId, actor: &Actor, reason: &str) -> Result<(), ControlError> {
+        let event = Event::RetriedNow(Intervention { reason: reason.to_owned() });
+        self.intervene(run, actor, event, "only a run that sleeps can be retried at once").await
+    }
+
+    /// Lets a paused, failed or cancelled run go on: where it stood, or from `from_step`, perhaps with earlier
+    /// outputs replaced.
+    ///
+    /// # Errors
+    /// If it is in no state for it, the step is unknown or lacks a checkpoint it needs, or an output does not fit.
+    pub async fn resume(
+        &self,
+        run: RunId,
+        actor: &Actor,
+        reason: &str,
+        from_step: Option<StepName>,
+        edited: EditedOutputs,
+    ) -> Result<(), ControlError> {
+        let mut connection = self.pool.acquire().await.map_err(StoreError::database("connect"))?;
+        let mut transaction = connection.begin().await.map_err(StoreError::database("begin to resume"))?;
+        let locked = lock(&mut transaction, run).await?;
+        self.check_resume(&locked.history, from_step.as_ref(), &edited)?;
+        let event = Event::Resumed(Resumed { reason: reason.to_owned(), from_step, edited });
+        let advice = "only a paused, failed or cancelled run can be resumed; a completed one can be forked";
+        self.write(&mut transaction, locked, actor, event, advice).await?;
+        transaction.commit().await.map_err(StoreError::database("commit a resume"))?;
+        self.wakeup.ready(&self.pool, 1);
+        Ok(())
+    }
+
+    /// Moves a live run to another version of its workflow, to go on from `to_step`.
+    ///
+    /// # Errors
+    /// If the run is finished, or the version or step is unknown.
+    pub async fn migrate(
+        &self,
+        run: RunId,
+        actor: &Actor,
+        reason: &str,
+        to_version: i32,
+        to_step: StepName,
+    ) -> Result<(), ControlError> {
+        let mut connection = self.pool.acquire().await.map_err(StoreError::database("connect"))?;
+        let mut transaction = connection.begin().await.map_err(StoreError::database("begin to migrate"))?;
+        let locked = lock(&mut transaction, run).await?;
+        let target = DefinitionId::new(&locked.header.definition.workflow, to_version);
+        let definition = self.definition(&target)?;
+        check_ready(&definition, &to_step, |step| locked.history.has_checkpoint(step))?;
+        let event = Event::Migrated(Migrated { reason: reason.to_owned(), to_version, to_step });
+        self.write(&mut transaction, locked, actor, event, "only a live run can be migrated").await?;
+        control::set_version(&mut transaction, run, to_version).await?;
+        transaction.commit().await.map_err(StoreError::database("commit a migration"))?;
+        self.wakeup.ready(&self.pool, 1);
+        Ok(())
+    }
+
+    async fn intervene(
+        &self,
+        run: RunId,
+        actor: &Actor,
+        event: Event,
+        advice: &str,
+    ) -> Result<(), ControlError> {
+        let mut connection = self.pool.acquire().await.map_err(StoreError::database("connect"))?;
+        let mut transaction = connection.begin().await.map_err(StoreError::database("begin an action"))?;
+        let locked = lock(&mut transaction, run).await?;
+        self.write(&mut transaction, locked, actor, event, advice).await?;
+        transaction.commit().await.map_err(StoreError::database("commit an action"))?;
+        self.wakeup.ready(&self.pool, 1);
+        Ok(())
+    }
+
+    /// Appends `event`, if it can follow, and puts the run's row in the state that follows from it.
+    async fn write(
+        &self,
+        connection: &mut PgConnection,
+        locked: Locked,
+        actor: &Actor,
+        event: Event,
+        advice: &str,
+    ) -> Result<(), ControlError> {
+        let Locked { header, live, mut history } = locked;
+        let run = header.id;
+        let seq = history.seq;
+        let last_epoch = event::load(connection, run, seq.0 - 1).await?;
+        let epoch = live.as_ref().map(|row| row.epoch).or_else(|| last_epoch.last().map(|last| last.epoch));
+        let epoch_after = epoch.unwrap_or(crate::Epoch(0)).next();
+        let stamp = Stamp {
+            epoch: epoch_after,
+            attempt: 0,
+            actor: actor.clone(),
+            duration_ms: None,
+            at: self.clock.now(),
+        };
+        let record = history.chain(event, stamp)?;
+        let status = history.state.phase.name();
+        history.apply(&record).map_err(|_| ControlError::Conflict {
+            run,
+            status,
+            advice: advice.to_owned(),
+        })?;
+        let row = row_after(&history, 0, &self.clock);
+        match live {
+            Some(live) => {
+                let advance = Advance {
+                    run,
+                    epoch: live.epoch,
+                    seq,
+                    epoch_after,
+                    signals_seen: None,
+                    row,
+                    hash: record.hash,
+                    events: vec![record],
+                };
+                self.write_live(connection, &header, &live, &history, advance).await
+            }
+            None => self.write_closed(connection, &header, &history, row, record).await,
+        }
+    }
+
+    async fn write_live(
+        &self,
+        connection: &mut PgConnection,
+        header: &Header,
+        live: &LiveRow,
+        history: &History,
+        advance: Advance,
+    ) -> Result<(), ControlError> {
+        let commit = Commit {
+            advance,
+            definition: history.state.definition.clone(),
+            work: Vec::new(),
+            slots: live.slots,
+            queue: header.queue.clone(),
+            concurrency_key: header.concurrency_key.clone(),
+        };
+        let written = write_commits(connection, &self.catalog, &[&commit]).await?;
+        // The row is locked, so only a bug could have moved it.
+        if written.is_empty() {
+            let status = live.state.as_str();
+            let advice = "it moved while it was locked; try again".to_owned();
+            return Err(ControlError::Conflict { run: header.id, status, advice });
+        }
+        Ok(())
+    }
+
+    async fn write_closed(
+        &self,
+        connection: &mut PgConnection,
+        header: &Header,
+        history: &History,
+        row: crate::store::advance::RowAfter,
+        record: EventRecord,
+    ) -> Result<(), ControlError> {
+        let events = [record];
+        control::append_closed(connection, header.id, &events).await?;
+        let signals = control::signal_count(connection, header.id).await?;
+        control::reopen(connection, header, &row, signals, &events[0]).await?;
+        let change = Change { run: header.id, events: &events };
+        project(connection, &self.catalog, std::iter::once((&history.state.definition, change))).await?;
+        Ok(())
+    }
+
+    fn check_resume(
+        &self,
+        history: &History,
+        from_step: Option<&StepName>,
+        edited: &EditedOutputs,
+    ) -> Result<(), ControlError> {
+        let definition = self.definition(&history.state.definition)?;
+        check_edited(&definition, edited)?;
+        match from_step {
+            Some(step) => {
+                let mut kept = history.clone();
+                kept.forget_from(step);
+                check_ready(&definition, step, |name| kept.has_checkpoint(name) || edited.contains_key(name))
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn definition(&self, id: &DefinitionId) -> Result<Arc<Definition>, ControlError> {
+        self.catalog.get(id).cloned().ok_or_else(|| ControlError::UnknownDefinition(id.clone()))
+    }
+}
+
+/// Checks that every replaced output is one of its step's.
+pub(super) fn check_edited(definition: &Definition, edited: &EditedOutputs) -> Result<(), ControlError> {
+    for (step, output) in edited {
+        let found = definition.step(step).ok_or_else(|| unknown_step(definition, step))?;
+        found.body.check_output(output).map_err(|error| ControlError::BadValue {
+            what: format!("the output of {step}"),
+            problem: error.to_string(),
+        })?;
+    }
+    Ok(())
+}
+
+/// Checks that a step exists and that every output it needs is there.
+pub(super) fn check_ready(
+    definition: &Definition,
+    step: &StepName,
+    has: impl Fn(&StepName) -> bool,
+) -> Result<(), ControlError> {
+    let found = definition.step(step).ok_or_else(|| unknown_step(definition, step))?;
+    let missing = found.needs.iter().find_map(|need| match need {
+        Need::Output(name) if !has(name) => Some(name.clone()),
+        Need::Output(_) | Need::Input(..) | Need::Maybe(_) => None,
+    });
+    match missing {
+        Some(missing) => Err(ControlError::MissingCheckpoint { step: step.clone(), missing }),
+        None => Ok(()),
+    }
+}
+
+fn unknown_step(definition: &Definition, step: &StepName) -> ControlError {
+    ControlError::UnknownStep {
+        definition: definition.id.clone(),
+        step: step.clone(),
+        known: definition.step_names(),
+    }
+}
+
+/// Locks a run, live row first, which is the order in which workers take the two.
+async fn lock(connection: &mut PgConnection, run: RunId) -> Result<Locked, ControlError> {
+    let mut live = control::live(connection, run, true).await?;
+    let header = control::header(connection, run, live.is_none()).await?;
+    let header = header.ok_or(ControlError::NotFound(run))?;
+    if live.is_none() && header.status == RunStatus::Live {
+        live = control::live(connection, run, true).await?;
+    }
+    let log = event::load(connection, run, -1).await?;
+    let history = History::fold(run, &log).map_err(|source| ControlError::Illegal { run, source })?;
+    Ok(Locked { header, live, history })
+}

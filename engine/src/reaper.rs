@@ -1,0 +1,174 @@
+//! Takes runs from workers that died, and from steps that never end, so that others can go on with them.
+//!
+//! Any worker may reap; locked runs are skipped, so two of them share the work. The epoch moves on, which fences
+//! whatever the old holder still sends.
+
+use crate::{
+    Catalog, Clock,
+    clock::random_fraction,
+    committer::{Commit, write_commits},
+    error::{IllegalTransition, StoreError},
+    event::{Event, Failure, LeaseExpired, StepRetried},
+    history::{History, Stamp},
+    id::Actor,
+    observe,
+    status::LiveState,
+    store::{
+        advance::{Advance, RowAfter},
+        event,
+        lease::{self, Orphan},
+    },
+    transition::Effect,
+};
+use chrono::TimeDelta;
+use sqlx::{Connection, PgConnection};
+use thiserror::Error;
+
+/// Most runs reaped in one transaction.
+const BATCH: i64 = 200;
+
+/// What reaping can fail with.
+#[derive(Debug, Error)]
+pub enum ReapError {
+    /// A log does not fold.
+    #[error("the log of run {run} is not a legal history")]
+    Illegal {
+        /// The run.
+        run: crate::RunId,
+        /// Why.
+        source: IllegalTransition,
+    },
+    /// The database did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Reaps once; returns how many runs changed hands.
+///
+/// # Errors
+/// If the database did not do it, or a log does not fold.
+pub async fn reap(connection: &mut PgConnection, catalog: &Catalog, clock: &Clock) -> Result<u64, ReapError> {
+    let mut transaction = connection.begin().await.map_err(StoreError::database("begin to reap"))?;
+    let orphans = lease::orphans(&mut transaction, BATCH).await?;
+    let mut commits = Vec::with_capacity(orphans.len());
+    for orphan in orphans {
+        let log = event::load(&mut transaction, orphan.id, -1).await?;
+        let commit = take(&orphan, &log, catalog, clock);
+        commits.push(commit.map_err(|source| source.at(orphan.id))?);
+    }
+    let batch: Vec<&Commit> = commits.iter().collect();
+    let mut taken = 0;
+    if !batch.is_empty() {
+        taken = write_commits(&mut transaction, catalog, &batch).await?.len() as u64;
+        observe::lease_expired(taken);
+    }
+    lease::bury(&mut transaction).await?;
+    transaction.commit().await.map_err(StoreError::database("commit what was reaped"))?;
+    Ok(taken)
+}
+
+enum TakeError {
+    Illegal(IllegalTransition),
+    Store(StoreError),
+}
+
+impl TakeError {
+    fn at(self, run: crate::RunId) -> ReapError {
+        match self {
+            Self::Illegal(source) => ReapError::Illegal { run, source },
+            Self::Store(error) => ReapError::Store(error),
+        }
+    }
+}
+
+fn take(
+    orphan: &Orphan,
+    log: &[crate::event::EventRecord],
+    catalog: &Catalog,
+    clock: &Clock,
+) -> Result<Commit, TakeError> {
+    let mut history = History::fold(orphan.id, log).map_err(TakeError::Illegal)?;
+    let seq = history.seq;
+    let stamp = Stamp {
+        epoch: orphan.epoch.next(),
+        attempt: orphan.attempt,
+        actor: Actor::new("reaper"),
+        duration_ms: None,
+        at: clock.now(),
+    };
+    let mut events = Vec::new();
+    for event in verdict(orphan, &history, catalog, clock) {
+        let record = history.chain(event, stamp.clone()).map_err(TakeError::Store)?;
+        history.apply(&record).map_err(TakeError::Illegal)?;
+        events.push(record);
+    }
+    let advance = Advance {
+        run: orphan.id,
+        epoch: orphan.epoch,
+        seq,
+        epoch_after: orphan.epoch.next(),
+        signals_seen: None,
+        row: row_after(&history, orphan.attempt, clock),
+        events,
+        hash: history.hash,
+    };
+    Ok(Commit {
+        advance,
+        definition: history.state.definition.clone(),
+        work: Vec::new(),
+        slots: orphan.slots,
+        queue: orphan.queue.clone(),
+        concurrency_key: orphan.concurrency_key.clone(),
+    })
+}
+
+/// A dead worker is a crash; a step past its deadline is a failed attempt. Too many of either end the run.
+fn verdict(orphan: &Orphan, history: &History, catalog: &Catalog, clock: &Clock) -> Vec<Event> {
+    let state = &history.state;
+    let definition = catalog.get(&state.definition);
+    let policy = definition.and_then(|definition| definition.step(&state.step)).map(|step| step.policy);
+    let policy = policy.unwrap_or_default();
+    if orphan.overdue && state.phase.can_run() {
+        let error = Failure::new("deadline_passed", format!("step {} ran past its deadline", state.step));
+        let failed = state.failed_attempts + 1;
+        if failed >= policy.max_attempts {
+            return vec![Event::Failed(error)];
+        }
+        let delay = policy.backoff.delay(failed, random_fraction(), None);
+        let retry_at = clock.now() + TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX);
+        return vec![Event::StepRetried(StepRetried { error, retry_at })];
+    }
+    let crashes = state.crashes + 1;
+    let cause = if orphan.overdue { "deadline_passed" } else { "worker_died" };
+    let expired = LeaseExpired { worker: orphan.worker.clone(), cause: cause.to_owned(), crashes };
+    let mut events = vec![Event::LeaseExpired(expired)];
+    if crashes > i32::try_from(policy.max_crashes).unwrap_or(i32::MAX) {
+        let message = format!("{crashes} workers died on step {}", state.step);
+        events.push(Event::Failed(Failure::new("poison", message)));
+    }
+    events
+}
+
+/// The live row of a run that nobody holds any more.
+pub(crate) fn row_after(history: &History, attempt: i32, clock: &Clock) -> RowAfter {
+    let state = &history.state;
+    let live = |live_state, wake_at| RowAfter::Live {
+        state: live_state,
+        wake_at,
+        step: state.step.clone(),
+        version: state.definition.version,
+        attempt,
+        crashes: state.crashes,
+        deadline_at: None,
+    };
+    match state.phase.effect() {
+        // What woke a waiting run, or came while it was paused or held, may not be in the log yet: whoever claims it
+        // looks, and parks it again if there is nothing.
+        Effect::Run | Effect::Park { state: LiveState::Waiting, .. } => {
+            live(LiveState::Ready, Some(clock.now()))
+        }
+        Effect::Park { state, wake_at } => live(state, wake_at),
+        Effect::Close(status) => RowAfter::Closed { status, error_code: history.error_code() },
+        Effect::Finish => RowAfter::Closed { status: crate::status::RunStatus::Completed, error_code: None },
+    }
+}

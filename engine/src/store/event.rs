@@ -1,0 +1,112 @@
+//! Reading the log, and turning its rows into [`EventRecord`]s.
+
+use crate::{
+    chain::Hash,
+    error::StoreError,
+    event::{Event, EventKind, EventRecord},
+    id::{Actor, Epoch, RunId, Seq, StepName},
+};
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+/// A row of `run_events` as it is stored.
+#[derive(Debug, Clone)]
+pub struct EventRow {
+    /// Position in the log.
+    pub seq: i32,
+    /// Epoch it was written under.
+    pub epoch: i64,
+    /// What happened.
+    pub kind: String,
+    /// Step it belongs to.
+    pub step: Option<String>,
+    /// Attempt it belongs to.
+    pub attempt: i32,
+    /// Who caused it.
+    pub actor: String,
+    /// Payload, byte for byte.
+    pub payload: String,
+    /// How long it took, in milliseconds.
+    pub duration_ms: Option<i32>,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Hash, chained to the one before.
+    pub hash: Vec<u8>,
+    /// Digest of the payload before it was erased.
+    pub erased_digest: Option<Vec<u8>>,
+}
+
+impl EventRow {
+    /// Parses the row.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] names the column that is not what it should be.
+    pub fn parse(self, run: RunId) -> Result<EventRecord, StoreError> {
+        let seq = self.seq;
+        let corrupt = |column: &'static str, problem: String| StoreError::Corrupt {
+            table: "run_events",
+            column,
+            row: format!("{run} seq {seq}"),
+            problem,
+        };
+        let kind = EventKind::parse(&self.kind)
+            .ok_or_else(|| corrupt("kind", format!("{} is not a kind of event", self.kind)))?;
+        let event =
+            Event::decode(kind, &self.payload).map_err(|error| corrupt("payload", error.to_string()))?;
+        let hash =
+            Hash::try_from(self.hash.as_slice()).map_err(|error| corrupt("hash", error.to_string()))?;
+        Ok(EventRecord {
+            seq: Seq(self.seq),
+            epoch: Epoch(self.epoch),
+            step: self.step.as_deref().map(StepName::new),
+            attempt: self.attempt,
+            actor: Actor::new(&self.actor),
+            duration_ms: self.duration_ms,
+            at: self.at,
+            event,
+            payload: self.payload,
+            hash,
+        })
+    }
+}
+
+/// Up to `limit` events of a run after position `after` (-1: from the start), oldest first, as stored.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn rows(
+    connection: &mut PgConnection,
+    run: RunId,
+    after: i32,
+    limit: i64,
+) -> Result<Vec<EventRow>, StoreError> {
+    sqlx::query_as!(
+        EventRow,
+        r#"SELECT seq, epoch, kind, step, attempt, actor, payload::text AS "payload!", duration_ms, at, hash,
+                  erased_digest
+           FROM run_events
+           WHERE bucket = $1 AND run_id = $2 AND seq > $3
+           ORDER BY seq
+           LIMIT $4"#,
+        run.bucket().as_i16(),
+        run.as_uuid(),
+        after,
+        limit,
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::database("read a log"))
+}
+
+/// A run's log after position `after` (-1: all of it), oldest first.
+///
+/// # Errors
+/// If the database is out of reach or a row is corrupt.
+pub async fn load(
+    connection: &mut PgConnection,
+    run: RunId,
+    after: i32,
+) -> Result<Vec<EventRecord>, StoreError> {
+    let rows = rows(connection, run, after, i64::MAX).await?;
+    rows.into_iter().map(|row| row.parse(run)).collect()
+}

@@ -1,0 +1,293 @@
+//! Workers and their leases: register, heartbeat, find runs of the dead, hand back.
+
+use crate::{
+    error::StoreError,
+    id::{Epoch, RunId, WorkerId},
+    store::{claim::interval, limit},
+};
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use std::time::Duration;
+
+/// What a worker says about itself.
+#[derive(Debug, Clone)]
+pub struct Registration {
+    /// Its id.
+    pub id: WorkerId,
+    /// Host and process id, for people.
+    pub name: String,
+    /// Queues it claims from.
+    pub queues: Vec<String>,
+    /// Definitions it can run, as `workflow@version`.
+    pub definitions: Vec<String>,
+    /// Runs it advances at once.
+    pub capacity: i32,
+}
+
+/// A worker as others see it.
+#[derive(Debug, Clone)]
+pub struct WorkerRow {
+    /// Its id.
+    pub id: WorkerId,
+    /// Host and process id.
+    pub name: String,
+    /// Queues it claims from.
+    pub queues: Vec<String>,
+    /// Definitions it can run.
+    pub definitions: Vec<String>,
+    /// Runs it advances at once.
+    pub capacity: i32,
+    /// `active` or `draining`.
+    pub state: String,
+    /// Since when.
+    pub started_at: DateTime<Utc>,
+    /// When its leases end unless it renews them.
+    pub expires_at: DateTime<Utc>,
+    /// Whether its leases hold now.
+    pub alive: bool,
+    /// Runs it holds.
+    pub leased: i64,
+}
+
+/// Makes a worker known; returns the database's clock.
+///
+/// # Errors
+/// If the database did not do it.
+pub async fn register(
+    connection: &mut PgConnection,
+    registration: &Registration,
+    lease: Duration,
+) -> Result<DateTime<Utc>, StoreError> {
+    sqlx::query_scalar!(
+        r#"INSERT INTO workers (id, name, queues, definitions, capacity, state, started_at, expires_at)
+           VALUES ($1, $2, $3, $4, $5, 'active', engine_now(), engine_now() + $6::interval)
+           RETURNING engine_now() AS "now!""#,
+        registration.id.as_uuid(),
+        registration.name,
+        &registration.queues,
+        &registration.definitions,
+        registration.capacity,
+        interval(lease),
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(StoreError::database("register a worker"))
+}
+
+/// Renews a worker's lease. `None`: it was declared dead, and whatever it held may be another's by now.
+///
+/// # Errors
+/// If the database did not do it.
+pub async fn heartbeat(
+    connection: &mut PgConnection,
+    worker: WorkerId,
+    lease: Duration,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    sqlx::query_scalar!(
+        r#"UPDATE workers SET expires_at = engine_now() + $2::interval
+           WHERE id = $1 AND expires_at > engine_now()
+           RETURNING engine_now() AS "now!""#,
+        worker.as_uuid(),
+        interval(lease),
+    )
+    .fetch_optional(connection)
+    .await
+    .map_err(StoreError::database("renew a lease"))
+}
+
+/// The runs a worker holds, as the database sees it.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn held(
+    connection: &mut PgConnection,
+    worker: WorkerId,
+) -> Result<Vec<(RunId, Epoch)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT id AS "id: RunId", epoch AS "epoch: Epoch" FROM live_runs WHERE state = 'leased' AND worker_id = $1"#,
+        worker.as_uuid(),
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::database("list a worker's runs"))?;
+    Ok(rows.into_iter().map(|row| (row.id, row.epoch)).collect())
+}
+
+/// Marks a worker as draining: it gets no more runs.
+///
+/// # Errors
+/// If the database did not do it.
+pub async fn drain(connection: &mut PgConnection, worker: WorkerId) -> Result<(), StoreError> {
+    sqlx::query!("UPDATE workers SET state = 'draining' WHERE id = $1", worker.as_uuid())
+        .execute(connection)
+        .await
+        .map_err(StoreError::database("drain a worker"))?;
+    Ok(())
+}
+
+/// Takes a worker off the list.
+///
+/// # Errors
+/// If the database did not do it.
+pub async fn deregister(connection: &mut PgConnection, worker: WorkerId) -> Result<(), StoreError> {
+    sqlx::query!("DELETE FROM workers WHERE id = $1", worker.as_uuid())
+        .execute(connection)
+        .await
+        .map_err(StoreError::database("deregister a worker"))?;
+    Ok(())
+}
+
+/// Hands runs back that the worker has not finished, without charging the attempt that was started. The step will
+/// start over elsewhere. Needs a transaction. Returns how many were handed back.
+///
+/// # Errors
+/// If the database did not do it.
+pub async fn hand_back(
+    connection: &mut PgConnection,
+    worker: WorkerId,
+    runs: &[(RunId, Epoch)],
+) -> Result<usize, StoreError> {
+    let buckets: Vec<i16> = runs.iter().map(|(run, _)| run.bucket().as_i16()).collect();
+    let ids: Vec<uuid::Uuid> = runs.iter().map(|(run, _)| run.as_uuid()).collect();
+    let epochs: Vec<i64> = runs.iter().map(|(_, epoch)| epoch.0).collect();
+    let rows = sqlx::query!(
+        "WITH mine AS (
+             SELECT run.bucket, run.id, run.slots FROM live_runs AS run
+             JOIN unnest($1::smallint[], $2::uuid[], $3::bigint[]) AS item (bucket, id, epoch)
+               ON run.bucket = item.bucket AND run.id = item.id AND run.epoch = item.epoch
+             WHERE run.worker_id = $4
+             ORDER BY run.bucket, run.id
+             FOR UPDATE OF run
+         )
+         UPDATE live_runs AS run
+         SET state = 'ready', wake_at = coalesce(run.wake_at, engine_now()), worker_id = NULL, deadline_at = NULL,
+             slots = 0, epoch = run.epoch + 1, attempt = greatest(run.attempt - 1, 0)
+         FROM mine WHERE run.bucket = mine.bucket AND run.id = mine.id
+         RETURNING mine.slots, run.queue, run.concurrency_key",
+        &buckets,
+        &ids,
+        &epochs,
+        worker.as_uuid(),
+    )
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(StoreError::database("hand runs back"))?;
+    let mut released = limit::Released::default();
+    rows.iter().for_each(|row| released.add(row.slots, &row.queue, row.concurrency_key.as_deref()));
+    limit::release(connection, &released).await?;
+    Ok(rows.len())
+}
+
+/// A leased run that its worker lost.
+#[derive(Debug, Clone)]
+pub struct Orphan {
+    /// The run.
+    pub id: RunId,
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// Attempts of the step started.
+    pub attempt: i32,
+    /// Limits it counts against.
+    pub slots: i16,
+    /// Its queue.
+    pub queue: String,
+    /// Its concurrency key.
+    pub concurrency_key: Option<String>,
+    /// Name of the worker that held it.
+    pub worker: String,
+    /// Whether its worker lives but the step ran past its deadline.
+    pub overdue: bool,
+}
+
+/// Locks up to `limit` runs whose worker is dead or whose step is past its deadline.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn orphans(connection: &mut PgConnection, limit: i64) -> Result<Vec<Orphan>, StoreError> {
+    sqlx::query_as!(
+        Orphan,
+        r#"SELECT run.id AS "id: RunId", run.epoch AS "epoch: Epoch", run.attempt, run.slots, run.queue,
+                  run.concurrency_key, coalesce(worker.name, run.worker_id::text) AS "worker!",
+                  worker.expires_at > engine_now() IS TRUE AS "overdue!"
+           FROM live_runs AS run
+           LEFT JOIN workers AS worker ON worker.id = run.worker_id
+           WHERE run.state = 'leased'
+               AND (worker.id IS NULL OR worker.expires_at <= engine_now() OR run.deadline_at <= engine_now())
+           ORDER BY run.bucket, run.id
+           LIMIT $1
+           FOR UPDATE OF run SKIP LOCKED"#,
+        limit,
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::database("look for runs of dead workers"))
+}
+
+/// Takes workers off the list that are dead and hold no run any more.
+///
+/// # Errors
+/// If the database did not do it.
+pub async fn bury(connection: &mut PgConnection) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        "DELETE FROM workers WHERE expires_at <= engine_now()
+         AND NOT EXISTS (SELECT FROM live_runs WHERE state = 'leased' AND worker_id = workers.id)",
+    )
+    .execute(connection)
+    .await
+    .map_err(StoreError::database("remove dead workers"))?;
+    Ok(done.rows_affected())
+}
+
+/// Every worker on the list, oldest first.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn list(connection: &mut PgConnection) -> Result<Vec<WorkerRow>, StoreError> {
+    sqlx::query_as!(
+        WorkerRow,
+        r#"SELECT id AS "id: WorkerId", name, queues, definitions, capacity, state, started_at, expires_at,
+                  expires_at > engine_now() AS "alive!",
+                  (SELECT count(*) FROM live_runs WHERE state = 'leased' AND worker_id = workers.id) AS "leased!"
+           FROM workers ORDER BY started_at, id"#,
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::database("list workers"))
+}
+
+/// Work that some worker has to do now and then.
+#[expect(clippy::struct_excessive_bools, reason = "one independent question each, answered by one statement")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chores {
+    /// A worker died or a step is past its deadline.
+    pub reap: bool,
+    /// A schedule is due.
+    pub schedule: bool,
+    /// A run is blocked by its concurrency key.
+    pub unblock: bool,
+    /// Idempotency keys have expired.
+    pub sweep: bool,
+}
+
+/// Looks, in one statement, what there is to do.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn chores(connection: &mut PgConnection) -> Result<Chores, StoreError> {
+    sqlx::query_as!(
+        Chores,
+        r#"SELECT EXISTS (
+               SELECT FROM workers WHERE expires_at <= engine_now()
+           ) OR EXISTS (
+               SELECT FROM live_runs WHERE state = 'leased' AND (
+                   deadline_at <= engine_now() OR NOT EXISTS (SELECT FROM workers WHERE id = live_runs.worker_id)
+               )
+           ) AS "reap!",
+           EXISTS (SELECT FROM schedules WHERE NOT paused AND next_at <= engine_now()) AS "schedule!",
+           EXISTS (SELECT FROM live_runs WHERE state = 'blocked') AS "unblock!",
+           EXISTS (SELECT FROM idempotency WHERE expires_at <= engine_now()) AS "sweep!""#,
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(StoreError::database("look for chores"))
+}

@@ -1,0 +1,165 @@
+//! Concurrency limits of queues and keys. Occupied slots are kept in counters by claim and release; a claim never
+//! counts rows. A run remembers in `slots` which counters it occupies, so a limit may come and go while it runs.
+
+use crate::error::StoreError;
+use sqlx::PgConnection;
+use std::collections::BTreeMap;
+
+/// Bit of `live_runs.slots`: the run counts against its queue's limit.
+pub const QUEUE_SLOT: i16 = 1;
+/// Bit of `live_runs.slots`: the run counts against its key's limit.
+pub const KEY_SLOT: i16 = 2;
+
+/// A queue as an operator set it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueSettings {
+    /// Its name.
+    pub name: String,
+    /// Most runs leased at once.
+    pub max_leased: Option<i32>,
+    /// Whether it hands out no run.
+    pub paused: bool,
+}
+
+/// Slots that runs gave up, by queue and by key.
+#[derive(Debug, Default)]
+pub struct Released {
+    queues: BTreeMap<String, i32>,
+    keys: BTreeMap<String, i32>,
+}
+
+impl Released {
+    /// Notes that a run that occupied `slots` was let go.
+    pub fn add(&mut self, slots: i16, queue: &str, key: Option<&str>) {
+        if slots & QUEUE_SLOT != 0 {
+            *self.queues.entry(queue.to_owned()).or_default() += 1;
+        }
+        if let Some(key) = key.filter(|_| slots & KEY_SLOT != 0) {
+            *self.keys.entry(key.to_owned()).or_default() += 1;
+        }
+    }
+}
+
+/// Every queue an operator has set something for.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn settings(connection: &mut PgConnection) -> Result<Vec<QueueSettings>, StoreError> {
+    sqlx::query_as!(QueueSettings, "SELECT name, max_leased, paused FROM queues ORDER BY name")
+        .fetch_all(connection)
+        .await
+        .map_err(StoreError::database("read the queues' settings"))
+}
+
+/// Sets a queue's limit (`None`: none) and whether it is paused. Runs that are leased already do not count against a
+/// new limit until they are claimed again.
+///
+/// # Errors
+/// If the database did not do it.
+pub async fn set_queue(connection: &mut PgConnection, settings: &QueueSettings) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO queues (name, max_leased, paused) VALUES ($1, $2, $3)
+         ON CONFLICT (name) DO UPDATE SET max_leased = EXCLUDED.max_leased, paused = EXCLUDED.paused",
+        settings.name,
+        settings.max_leased,
+        settings.paused,
+    )
+    .execute(connection)
+    .await
+    .map_err(StoreError::database("set a queue's limit"))?;
+    Ok(())
+}
+
+/// Locks a queue's row for the rest of the transaction and tells how many slots are free.
+pub(super) async fn lock_queue(connection: &mut PgConnection, queue: &str) -> Result<i64, StoreError> {
+    let free = sqlx::query_scalar!(
+        r#"SELECT CASE WHEN paused THEN 0 ELSE coalesce(max_leased - leased, 0) END AS "free!"
+           FROM queues WHERE name = $1 FOR UPDATE"#,
+        queue,
+    )
+    .fetch_optional(connection)
+    .await
+    .map_err(StoreError::database("lock a queue"))?;
+    Ok(free.unwrap_or(0).into())
+}
+
+pub(super) async fn occupy_queue(
+    connection: &mut PgConnection,
+    queue: &str,
+    runs: usize,
+) -> Result<(), StoreError> {
+    let runs = i32::try_from(runs).unwrap_or(i32::MAX);
+    sqlx::query!("UPDATE queues SET leased = leased + $2 WHERE name = $1", queue, runs)
+        .execute(connection)
+        .await
+        .map_err(StoreError::database("occupy a queue's slots"))?;
+    Ok(())
+}
+
+/// Gives slots back and makes as many blocked runs of the freed keys ready again. Part of the transaction that let
+/// the runs go, after it took their locks.
+///
+/// # Errors
+/// If the database did not do it.
+pub async fn release(connection: &mut PgConnection, released: &Released) -> Result<(), StoreError> {
+    for (queue, count) in &released.queues {
+        sqlx::query!("UPDATE queues SET leased = greatest(leased - $2, 0) WHERE name = $1", queue, count)
+            .execute(&mut *connection)
+            .await
+            .map_err(StoreError::database("give back a queue's slots"))?;
+    }
+    for (key, count) in &released.keys {
+        sqlx::query!(
+            "UPDATE concurrency_keys SET leased = greatest(leased - $2, 0) WHERE key = $1",
+            key,
+            count
+        )
+        .execute(&mut *connection)
+        .await
+        .map_err(StoreError::database("give back a key's slots"))?;
+        unblock(connection, key, (*count).into()).await?;
+    }
+    Ok(())
+}
+
+async fn unblock(connection: &mut PgConnection, key: &str, count: i64) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE live_runs AS run SET state = 'ready'
+         FROM (
+             SELECT bucket, id FROM live_runs
+             WHERE state = 'blocked' AND concurrency_key = $1
+             ORDER BY wake_at LIMIT $2
+             FOR UPDATE SKIP LOCKED
+         ) AS next
+         WHERE run.bucket = next.bucket AND run.id = next.id",
+        key,
+        count,
+    )
+    .execute(connection)
+    .await
+    .map_err(StoreError::database("unblock runs of a key"))?;
+    Ok(())
+}
+
+/// Makes blocked runs of keys with free slots ready. Release does that at once where it can see the run; this, called
+/// now and then, catches a run that was blocked while the slot was being given back. Returns how many.
+///
+/// # Errors
+/// If the database did not do it.
+pub async fn unblock_missed(connection: &mut PgConnection) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        "UPDATE live_runs AS run SET state = 'ready'
+         FROM (
+             SELECT blocked.bucket, blocked.id FROM live_runs AS blocked
+             JOIN concurrency_keys AS key ON key.key = blocked.concurrency_key
+             WHERE blocked.state = 'blocked' AND key.leased < key.max_leased
+             ORDER BY blocked.wake_at LIMIT 100
+             FOR UPDATE OF blocked SKIP LOCKED
+         ) AS next
+         WHERE run.bucket = next.bucket AND run.id = next.id",
+    )
+    .execute(connection)
+    .await
+    .map_err(StoreError::database("unblock runs"))?;
+    Ok(done.rows_affected())
+}

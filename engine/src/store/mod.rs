@@ -1,0 +1,16 @@
+//! All SQL on the engine's tables, one module per operation of the protocol.
+//!
+//! Functions take a connection; whoever calls them owns the transaction. Locks are taken in one order everywhere: a
+//! queue's row (claim only, before the runs), runs by (bucket, id), then limits (queues, keys) by name.
+//! A claim and a reap skip locked runs, so they never wait for one.
+
+pub mod advance;
+pub mod claim;
+pub mod control;
+pub mod enqueue;
+pub mod event;
+pub mod lease;
+pub mod limit;
+pub mod schedule;
+pub mod signal;
+pub mod stats;

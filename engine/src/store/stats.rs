@@ -1,0 +1,95 @@
+//! Depth and age of the queues, read from the live rows when somebody asks.
+
+use crate::error::StoreError;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::PgConnection;
+
+/// Live runs by state.
+#[derive(Debug, Clone, Default, Serialize, PartialEq)]
+pub struct QueueStats {
+    /// May be claimed, due sleepers included.
+    pub ready: i64,
+    /// Ready, but their concurrency key is full.
+    pub blocked: i64,
+    /// Held by a worker.
+    pub leased: i64,
+    /// Until a time to come.
+    pub sleeping: i64,
+    /// For a signal.
+    pub waiting: i64,
+    /// By an operator.
+    pub paused: i64,
+    /// Ready, but no live worker knows their definition.
+    pub unclaimable: i64,
+    /// Age of the oldest ready run, in seconds; 0 if there is none.
+    pub oldest_ready_seconds: f64,
+}
+
+/// Counts live runs by state.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn queue(connection: &mut PgConnection) -> Result<QueueStats, StoreError> {
+    sqlx::query_as!(
+        QueueStats,
+        r#"WITH run AS (
+               SELECT CASE WHEN state = 'sleeping' AND wake_at <= engine_now() THEN 'ready' ELSE state END AS state,
+                      wake_at, workflow || '@' || version AS definition
+               FROM live_runs
+           ), known AS (
+               SELECT DISTINCT unnest(definitions) AS definition FROM workers WHERE expires_at > engine_now()
+           )
+           SELECT count(*) FILTER (WHERE state = 'ready') AS "ready!",
+                  count(*) FILTER (WHERE state = 'blocked') AS "blocked!",
+                  count(*) FILTER (WHERE state = 'leased') AS "leased!",
+                  count(*) FILTER (WHERE state = 'sleeping') AS "sleeping!",
+                  count(*) FILTER (WHERE state = 'waiting') AS "waiting!",
+                  count(*) FILTER (WHERE state = 'paused') AS "paused!",
+                  count(*) FILTER (WHERE state = 'ready' AND known.definition IS NULL) AS "unclaimable!",
+                  coalesce(extract(epoch FROM engine_now() - min(wake_at) FILTER (WHERE state = 'ready')), 0)::float8
+                      AS "oldest_ready_seconds!"
+           FROM run LEFT JOIN known ON known.definition = run.definition"#,
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(StoreError::database("count live runs"))
+}
+
+/// The database's clock.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn now(connection: &mut PgConnection) -> Result<DateTime<Utc>, StoreError> {
+    sqlx::query_scalar!(r#"SELECT engine_now() AS "now!""#)
+        .fetch_one(connection)
+        .await
+        .map_err(StoreError::database("read the clock"))
+}
+
+/// Removes idempotency keys that have expired. Returns how many.
+///
+/// # Errors
+/// If the database did not do it.
+pub async fn sweep_idempotency(connection: &mut PgConnection) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        "DELETE FROM idempotency WHERE ctid = ANY (ARRAY(
+             SELECT ctid FROM idempotency WHERE expires_at <= engine_now() LIMIT 1000 FOR UPDATE SKIP LOCKED
+         ))",
+    )
+    .execute(connection)
+    .await
+    .map_err(StoreError::database("remove expired idempotency keys"))?;
+    Ok(done.rows_affected())
+}
+
+/// Creates the partitions of this month and the two that follow. Returns how many were missing.
+///
+/// # Errors
+/// If the database did not do it.
+pub async fn create_partitions(connection: &mut PgConnection) -> Result<i32, StoreError> {
+    sqlx::query_scalar!(r#"SELECT create_partitions(engine_now(), 3) AS "created!""#)
+        .fetch_one(connection)
+        .await
+        .map_err(StoreError::database("create partitions"))
+}

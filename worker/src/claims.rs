@@ -1,0 +1,274 @@
+//! The claim loop: takes as many ready runs as there are free places and sets an executor on each.
+//!
+//! A wake-up makes it look at once; the poll, ever slower while nothing happens, is what correctness rests on.
+
+use crate::{
+    Shutdown,
+    session::{Session, connection, reconnect_delay},
+};
+use chrono::{DateTime, Utc};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+use ticketflow_engine::{
+    StoreError,
+    clock::random_fraction,
+    executor::{DEADLINE_GRACE, Ended},
+    store::{
+        claim::{self, ClaimRequest, Claimed, LeasedRun},
+        limit,
+    },
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
+
+/// First pause of an idle worker; doubles up to the poll interval.
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+/// Under load a claim waits this long for more places to become free, so that it brings more runs at once.
+const PACE: Duration = Duration::from_millis(3);
+/// Most runs in one claim.
+const CLAIM_CAP: usize = 256;
+/// How long what operators set about queues is remembered.
+const SETTINGS_FOR: Duration = Duration::from_secs(5);
+
+pub(crate) struct Claims {
+    session: Arc<Session>,
+    shutdown: Shutdown,
+    places: Arc<Semaphore>,
+    running: TaskTracker,
+    timers: Timers,
+    definitions: Vec<String>,
+    settings: BTreeMap<String, limit::QueueSettings>,
+    settings_until: Option<Instant>,
+}
+
+/// What a look for work brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Look {
+    Nothing,
+    /// All there was.
+    Some,
+    /// As much as there was room for: there may be more.
+    Full,
+}
+
+impl Look {
+    const fn of(taken: usize, room: usize) -> Self {
+        match taken {
+            0 => Self::Nothing,
+            taken if taken < room => Self::Some,
+            _ => Self::Full,
+        }
+    }
+}
+
+/// When runs that this process parked are due, so that its poll comes in time.
+#[derive(Debug, Clone, Default)]
+struct Timers {
+    due: Arc<Mutex<BinaryHeap<Reverse<DateTime<Utc>>>>>,
+}
+
+impl Timers {
+    fn add(&self, due: DateTime<Utc>) {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner).push(Reverse(due));
+    }
+
+    /// Time to the next, forgetting those that have passed.
+    fn next(&self, now: DateTime<Utc>) -> Option<Duration> {
+        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        while due.peek().is_some_and(|Reverse(at)| *at <= now) {
+            due.pop();
+        }
+        due.peek().and_then(|Reverse(at)| (*at - now).to_std().ok())
+    }
+}
+
+impl Claims {
+    pub(crate) fn new(session: Arc<Session>, shutdown: Shutdown) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(session.options.capacity)),
+            definitions: session.client.catalog().advertised(),
+            session,
+            shutdown,
+            running: TaskTracker::new(),
+            timers: Timers::default(),
+            settings: BTreeMap::new(),
+            settings_until: None,
+        }
+    }
+
+    /// Claims until told to stop or declared dead; returns the executors that still run.
+    pub(crate) async fn run(mut self) -> TaskTracker {
+        let mut quiet = FIRST_PAUSE;
+        let mut failures = 0;
+        while !self.is_over() {
+            // Subscribed before looking: a wake-up in between is not lost.
+            let wakeup = self.session.client.wakeup().clone();
+            let woken = wakeup.woken();
+            match self.look().await {
+                Ok(Look::Nothing) => {
+                    failures = 0;
+                    self.rest(woken, quiet).await;
+                    quiet = (quiet * 2).min(self.session.options.poll);
+                }
+                // It took all there was: looking again at once would find nothing.
+                Ok(Look::Some) => {
+                    failures = 0;
+                    quiet = FIRST_PAUSE;
+                    self.rest(woken, quiet).await;
+                }
+                Ok(Look::Full) => {
+                    failures = 0;
+                    quiet = FIRST_PAUSE;
+                    self.pace().await;
+                }
+                Err(error) => {
+                    failures += 1;
+                    self.session.held.claim_lost();
+                    tracing::warn!(error = &error as &dyn std::error::Error, failures, "no claim");
+                    self.rest(woken, reconnect_delay(failures)).await;
+                }
+            }
+        }
+        self.running
+    }
+
+    fn is_over(&self) -> bool {
+        self.shutdown.stop.is_cancelled() || self.session.fence.is_closed()
+    }
+
+    /// Claims from each queue once.
+    async fn look(&mut self) -> Result<Look, StoreError> {
+        if !self.session.fence.is_open(Instant::now()) {
+            return Ok(Look::Nothing);
+        }
+        self.refresh_settings().await?;
+        let mut found = Look::Nothing;
+        for queue in self.session.options.queues.clone() {
+            let free = self.places.available_permits().min(CLAIM_CAP);
+            if free == 0 {
+                found = Look::Full;
+                break;
+            }
+            let claimed = self.claim(&queue, free).await?;
+            found = found.max(Look::of(claimed.runs.len(), free));
+            for run in claimed.runs {
+                self.start(run);
+            }
+        }
+        self.session.client.wakeup().set_idle_capacity(self.places.available_permits());
+        Ok(found)
+    }
+
+    async fn claim(&self, queue: &str, free: usize) -> Result<Claimed, StoreError> {
+        let client = &self.session.client;
+        let request = ClaimRequest {
+            worker: self.session.id,
+            queue,
+            definitions: &self.definitions,
+            limit: i64::try_from(free).unwrap_or(i64::MAX),
+            deadline: client.catalog().longest_timeout() + DEADLINE_GRACE,
+            keyed: client.catalog().limits_keys(),
+        };
+        match self.settings.get(queue) {
+            Some(settings) if settings.paused => Ok(Claimed::default()),
+            Some(settings) if settings.max_leased.is_some() => {
+                let begun = client.pool().begin().await;
+                let mut transaction = begun.map_err(StoreError::database("begin a claim"))?;
+                let claimed = claim::claim_limited(&mut transaction, &request).await?;
+                transaction.commit().await.map_err(StoreError::database("commit a claim"))?;
+                Ok(claimed)
+            }
+            Some(_) | None => {
+                let mut connection = connection(client.pool()).await?;
+                claim::claim(&mut connection, &request).await
+            }
+        }
+    }
+
+    async fn refresh_settings(&mut self) -> Result<(), StoreError> {
+        if self.settings_until.is_some_and(|until| Instant::now() < until) {
+            return Ok(());
+        }
+        let mut connection = connection(self.session.client.pool()).await?;
+        let settings = limit::settings(&mut connection).await?;
+        self.settings = settings.into_iter().map(|queue| (queue.name.clone(), queue)).collect();
+        self.settings_until = Some(Instant::now() + SETTINGS_FOR);
+        Ok(())
+    }
+
+    fn start(&self, run: LeasedRun) {
+        // Only this loop takes places, and it claimed no more than were free.
+        let Ok(place) = self.places.clone().try_acquire_owned() else {
+            self.session.held.drop_run(run.id, run.epoch);
+            return;
+        };
+        let abort = self.shutdown.abort.child_token();
+        self.session.held.start(run.id, run.epoch, abort.clone());
+        let shutdown = Shutdown { stop: self.shutdown.stop.clone(), abort };
+        let (session, timers) = (self.session.clone(), self.timers.clone());
+        self.running.spawn(async move { advance(&session, run, &shutdown, &timers, place).await });
+    }
+
+    /// Waits for a wake-up, a timer, the poll or the end.
+    async fn rest(&self, woken: impl Future<Output = ()>, longest: Duration) {
+        let jittered = longest.mul_f64(random_fraction().mul_add(0.5, 0.75));
+        let timer = self.timers.next(self.session.client.clock().now());
+        let pause = timer.map_or(jittered, |timer| timer.min(jittered)).max(Duration::from_millis(1));
+        tokio::select! {
+            () = woken => {}
+            () = tokio::time::sleep(pause) => {}
+            () = self.shutdown.stop.cancelled() => {}
+            () = self.session.fence.closed() => {}
+        }
+    }
+
+    /// Waits until a quarter of the places is free, or a little while.
+    async fn pace(&self) {
+        let wanted = (self.session.options.capacity / 4).clamp(1, CLAIM_CAP);
+        let wanted = u32::try_from(wanted).unwrap_or(1);
+        let enough = async { drop(self.places.acquire_many(wanted).await) };
+        drop(tokio::time::timeout(PACE, enough).await);
+        // With no place at all there is nothing to claim for.
+        tokio::select! {
+            place = self.places.acquire() => drop(place),
+            () = self.shutdown.stop.cancelled() => {}
+            () = self.session.fence.closed() => {}
+        }
+    }
+}
+
+async fn advance(
+    session: &Session,
+    run: LeasedRun,
+    shutdown: &Shutdown,
+    timers: &Timers,
+    place: OwnedSemaphorePermit,
+) {
+    let (id, epoch) = (run.id, run.epoch);
+    match session.executor.run(run, &shutdown.stop, &shutdown.abort).await {
+        Ok(Ended::Closed) => session.held.end(id),
+        Ok(Ended::Parked { wake_at }) => {
+            session.held.end(id);
+            wake_at.into_iter().for_each(|due| timers.add(due));
+        }
+        Ok(Ended::Fenced) => session.held.drop_run(id, epoch),
+        Ok(Ended::Interrupted) => {
+            session.held.drop_run(id, epoch);
+            if !shutdown.stop.is_cancelled() {
+                crate::session::log_failure(
+                    session.hand_back_dropped().await,
+                    "a run was not handed back yet",
+                );
+            }
+        }
+        Err(error) => {
+            tracing::error!(run.id = %id, error = &error as &dyn std::error::Error, "a run cannot be advanced");
+            session.held.drop_run(id, epoch);
+        }
+    }
+    drop(place);
+}

@@ -1,0 +1,39 @@
+//! What a worker can be told.
+
+use std::time::Duration;
+
+/// Settings of a worker.
+#[derive(Debug, Clone)]
+pub struct WorkerOptions {
+    /// Host and process id, for people; also the actor of its events.
+    pub name: String,
+    /// Queues it claims from; empty: those of its workflows.
+    pub queues: Vec<String>,
+    /// Runs it advances at once.
+    pub capacity: usize,
+    /// How long its leases hold without a heartbeat.
+    pub lease: Duration,
+    /// Longest pause between two looks for work while idle; jittered by a quarter.
+    pub poll: Duration,
+    /// How long running steps may take to finish once it was told to stop.
+    pub grace: Duration,
+    /// Tasks that commit results.
+    pub committers: usize,
+    /// Pause before every step, so that people can watch; zero otherwise.
+    pub pace: Duration,
+}
+
+impl Default for WorkerOptions {
+    fn default() -> Self {
+        Self {
+            name: "worker".to_owned(),
+            queues: Vec::new(),
+            capacity: 128,
+            lease: Duration::from_secs(15),
+            poll: Duration::from_secs(2),
+            grace: Duration::from_secs(20),
+            committers: 2,
+            pace: Duration::ZERO,
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! A worker's life under one id: from registering to handing back its leases.
+
+use crate::{Shutdown, WorkerOptions, chores::Chores, claims::Claims, heartbeat::Heartbeat, listener};
+use sqlx::PgPool;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+use thiserror::Error;
+use ticketflow_engine::{
+    Actor, Client, Epoch, RunId, StoreError, WorkerId,
+    clock::entropy,
+    committer::Committer,
+    executor::Executor,
+    fence::Fence,
+    retry::Backoff,
+    store::lease::{self, Registration},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// What ends a worker that was not told to stop.
+#[derive(Debug, Error)]
+pub enum WorkerError {
+    /// It could not make itself known.
+    #[error("the worker could not register")]
+    Register(#[source] StoreError),
+}
+
+/// Everything the tasks of a session share.
+pub(crate) struct Session {
+    pub(crate) id: WorkerId,
+    pub(crate) options: WorkerOptions,
+    pub(crate) client: Client,
+    pub(crate) executor: Executor,
+    pub(crate) fence: Fence,
+    pub(crate) held: Held,
+}
+
+/// Runs in the hands of this process, and those it dropped without knowing how they stand.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Held {
+    inner: Arc<Mutex<HeldRuns>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    epoch: Epoch,
+    since: Instant,
+    abort: CancellationToken,
+}
+
+#[derive(Debug, Default)]
+struct HeldRuns {
+    running: HashMap<RunId, Running>,
+    dropped: Vec<(RunId, Epoch)>,
+    uncertain: bool,
+}
+
+impl Held {
+    fn with<T>(&self, act: impl FnOnce(&mut HeldRuns) -> T) -> T {
+        act(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn start(&self, run: RunId, epoch: Epoch, abort: CancellationToken) {
+        let running = Running { epoch, since: Instant::now(), abort };
+        self.with(|held| held.running.insert(run, running));
+    }
+
+    /// Whether some run has been in hand for longer than `age`: long enough for an operator to have taken it away.
+    pub(crate) fn any_older_than(&self, age: Duration) -> bool {
+        self.with(|held| held.running.values().any(|running| running.since.elapsed() > age))
+    }
+
+    /// Cuts off what runs here for longer than `age` and is not among `leased`: its result is not wanted any more.
+    pub(crate) fn cut_off_lost(&self, leased: &[(RunId, Epoch)], age: Duration) {
+        self.with(|held| {
+            for (run, running) in held.running.iter().filter(|(_, running)| running.since.elapsed() > age) {
+                if !leased.contains(&(*run, running.epoch)) {
+                    running.abort.cancel();
+                }
+            }
+        });
+    }
+
+    pub(crate) fn end(&self, run: RunId) {
+        self.with(|held| held.running.remove(&run));
+    }
+
+    /// The run is no longer advanced here, but the database may think so.
+    pub(crate) fn drop_run(&self, run: RunId, epoch: Epoch) {
+        self.with(|held| {
+            held.running.remove(&run);
+            held.dropped.push((run, epoch));
+        });
+    }
+
+    /// A claim's answer was lost: the database may have leased runs to us that we do not know.
+    pub(crate) fn claim_lost(&self) {
+        self.with(|held| held.uncertain = true);
+    }
+
+    pub(crate) fn take_dropped(&self) -> Vec<(RunId, Epoch)> {
+        self.with(|held| std::mem::take(&mut held.dropped))
+    }
+
+    pub(crate) fn give_back(&self, dropped: Vec<(RunId, Epoch)>) {
+        self.with(|held| held.dropped.extend(dropped));
+    }
+
+    pub(crate) fn is_uncertain(&self) -> bool {
+        self.with(|held| held.uncertain)
+    }
+
+    /// Of the runs the database says we hold, those we do not know.
+    pub(crate) fn unknown(&self, leased: &[(RunId, Epoch)]) -> Vec<(RunId, Epoch)> {
+        self.with(|held| {
+            held.uncertain = false;
+            leased.iter().filter(|(run, _)| !held.running.contains_key(run)).copied().collect()
+        })
+    }
+}
+
+/// Works until told to stop.
+///
+/// # Errors
+/// If the worker cannot register at first. Later outages of the database are waited out.
+pub async fn run(client: Client, options: WorkerOptions, shutdown: Shutdown) -> Result<(), WorkerError> {
+    let mut first = true;
+    while !shutdown.stop.is_cancelled() {
+        let session = match Session::open(&client, &options).await {
+            Ok(session) => session,
+            Err(error) if first => return Err(WorkerError::Register(error)),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot register; trying again");
+                pause(&shutdown.stop, Duration::from_millis(500)).await;
+                continue;
+            }
+        };
+        first = false;
+        session.work(&shutdown).await;
+    }
+    Ok(())
+}
+
+impl Session {
+    async fn open(client: &Client, options: &WorkerOptions) -> Result<Self, StoreError> {
+        let id = WorkerId::from_uuid(uuid::Builder::from_random_bytes(entropy()).into_uuid());
+        let queues = if options.queues.is_empty() {
+            client.catalog().queues().iter().map(ToString::to_string).collect()
+        } else {
+            options.queues.clone()
+        };
+        let options = WorkerOptions { queues, ..options.clone() };
+        let registration = Registration {
+            id,
+            name: options.name.clone(),
+            queues: options.queues.clone(),
+            definitions: client.catalog().advertised(),
+            capacity: i32::try_from(options.capacity).unwrap_or(i32::MAX),
+        };
+        let sent = Instant::now();
+        let mut connection = client.pool().acquire().await.map_err(StoreError::database("connect"))?;
+        let now = lease::register(&mut connection, &registration, options.lease).await?;
+        client.clock().calibrate(now, crate::heartbeat::round_trip(sent));
+        let fence = Fence::open(sent, options.lease);
+        let committer = Committer::start(options.committers, client.pool(), client.catalog(), &fence);
+        let executor = Executor {
+            catalog: client.catalog().clone(),
+            committer,
+            pool: client.pool().clone(),
+            clock: client.clock().clone(),
+            actor: Actor::new(&format!("worker:{}", options.name)),
+            fence: fence.clone(),
+            pace: options.pace,
+        };
+        tracing::info!(worker.id = %id, worker.name = options.name, "worker registered");
+        Ok(Self { id, options, client: client.clone(), executor, fence, held: Held::default() })
+    }
+}
+
+impl Session {
+    async fn work(self, shutdown: &Shutdown) {
+        let session = Arc::new(self);
+        let ended = CancellationToken::new();
+        let background = TaskTracker::new();
+        background.spawn(Heartbeat::new(session.clone()).run(ended.clone()));
+        background.spawn(Chores::new(session.clone()).run(ended.clone()));
+        if session.client.wakeup().uses_notify() {
+            let (pool, wakeup) = (session.client.pool().clone(), session.client.wakeup().clone());
+            background.spawn(listener::listen(pool, wakeup, ended.clone()));
+        }
+        let running = Claims::new(session.clone(), shutdown.clone()).run().await;
+        session.client.wakeup().set_idle_capacity(0);
+        session.drain(&running, shutdown).await;
+        ended.cancel();
+        background.close();
+        background.wait().await;
+    }
+
+    /// Lets running steps finish, then hands back what is left.
+    async fn drain(&self, running: &TaskTracker, shutdown: &Shutdown) {
+        running.close();
+        if let Ok(mut connection) = self.client.pool().acquire().await {
+            log_failure(lease::drain(&mut connection, self.id).await, "cannot say that this worker drains");
+        }
+        tokio::select! {
+            () = running.wait() => {}
+            () = shutdown.abort.cancelled() => {}
+            () = self.fence.closed() => {}
+            () = tokio::time::sleep(self.options.grace) => shutdown.abort.cancel(),
+        }
+        running.wait().await;
+        log_failure(self.hand_back_dropped().await, "leases were not handed back; they will be reaped");
+        if let Ok(mut connection) = self.client.pool().acquire().await {
+            log_failure(lease::deregister(&mut connection, self.id).await, "cannot deregister");
+        }
+        tracing::info!(worker.id = %self.id, worker.name = self.options.name, "worker stopped");
+    }
+
+    /// Hands back every run that was dropped here.
+    pub(crate) async fn hand_back_dropped(&self) -> Result<(), StoreError> {
+        let dropped = self.held.take_dropped();
+        if dropped.is_empty() {
+            return Ok(());
+        }
+        let done = self.hand_back(&dropped).await;
+        if done.is_err() {
+            self.held.give_back(dropped);
+        }
+        done
+    }
+
+    pub(crate) async fn hand_back(&self, runs: &[(RunId, Epoch)]) -> Result<(), StoreError> {
+        let pool = self.client.pool();
+        let mut transaction = pool.begin().await.map_err(StoreError::database("begin to hand runs back"))?;
+        let count = lease::hand_back(&mut transaction, self.id, runs).await?;
+        transaction.commit().await.map_err(StoreError::database("commit runs handed back"))?;
+        if count > 0 {
+            self.client.wakeup().ready(pool, count);
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn log_failure<T>(result: Result<T, StoreError>, message: &'static str) {
+    if let Err(error) = result {
+        tracing::warn!(error = &error as &dyn std::error::Error, message);
+    }
+}
+
+pub(crate) fn reconnect_delay(attempt: u32) -> Duration {
+    let backoff = Backoff { base_ms: 100, factor: 2.0, cap_ms: 2_000 };
+    backoff.delay(attempt, ticketflow_engine::clock::random_fraction(), None)
+}
+
+/// Waits, unless cancelled before. False: cancelled.
+pub(crate) async fn pause(cancelled: &CancellationToken, duration: Duration) -> bool {
+    cancelled.run_until_cancelled(tokio::time::sleep(duration)).await.is_some()
+}
+
+pub(crate) async fn connection(
+    pool: &PgPool,
+) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, StoreError> {
+    pool.acquire().await.map_err(StoreError::database("connect"))
+}
