@@ -30,9 +30,9 @@ fn with_attempt(sample: &Labelled, attempt: &str) -> String {
 #[test]
 fn an_injected_paragraph_changes_no_outcome() {
     let desk = Desk::open();
-    for sample in samples() {
+    for (number, sample) in samples().into_iter().enumerate() {
         let plain = desk.work(sample.message());
-        for (attempt, canary) in ATTEMPTS {
+        for (attempt, canary) in ATTEMPTS.into_iter().skip(number % 3).step_by(3) {
             let body = with_attempt(&sample, attempt);
             let attacked = desk.work(Message { subject: &sample.subject, body: &body });
             let (before, after) = (&plain.classification, &attacked.classification);

@@ -3,9 +3,9 @@
 
 mod desk;
 mod injections;
+mod limits;
 mod messages;
 mod phrasings;
 mod properties;
 mod revisions;
 mod samples;
-mod speed;

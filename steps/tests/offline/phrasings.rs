@@ -26,3 +26,12 @@ fn their_drafts_pass_every_check() {
         assert_eq!(outcome.review.policy_violations, [], "{}\n{}", ticket.subject, outcome.draft.text);
     }
 }
+
+#[test]
+fn a_language_without_templates_is_answered_in_english_with_an_apology() {
+    let desk = Desk::open();
+    for ticket in labelled("tests/offline/data/phrasings.jsonl").unwrap() {
+        let apologises = desk.work(ticket.message()).draft.text.contains("we can answer in English only");
+        assert_eq!(apologises, ticket.label("language") == "vi", "{}", ticket.subject);
+    }
+}

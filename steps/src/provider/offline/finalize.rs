@@ -105,3 +105,125 @@ fn routing(case: Case<'_>, taxonomy: &Taxonomy) -> Routing {
     };
     Routing { team: team.to_owned(), priority: case.classification.priority }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ticketflow_tickets::{
+        language::Language,
+        taxonomy::{Category, Priority},
+        triage::{Fraction, IssueType, Sentiment},
+    };
+
+    struct File {
+        classification: Classification,
+        extraction: Extraction,
+        draft: Draft,
+        review: Review,
+    }
+
+    impl File {
+        /// A harmless ticket with an approved draft.
+        fn harmless() -> Self {
+            Self {
+                classification: Classification {
+                    category: Category::parse("order").unwrap(),
+                    confidence: Fraction::ONE,
+                    priority: Priority::Medium,
+                    sentiment_score: Sentiment::NEUTRAL,
+                    language: Language::EN,
+                    reasons: Vec::new(),
+                    needs_review: false,
+                },
+                extraction: Extraction::empty(IssueType::TrackOrder),
+                draft: Draft {
+                    text: "Hello".to_owned(),
+                    language: Language::EN,
+                    cited_articles: Vec::new(),
+                    action: Action::Reply,
+                    template: "en/reply.md".to_owned(),
+                    revision: 0,
+                },
+                review: Review {
+                    verdict: Verdict::Approve,
+                    score: Fraction::ONE,
+                    notes: Vec::new(),
+                    policy_violations: Vec::new(),
+                },
+            }
+        }
+
+        fn case(&self) -> Case<'_> {
+            let Self { classification, extraction, draft, review } = self;
+            Case { classification, extraction, draft, review }
+        }
+
+        fn needs_a_person(&self, policy: &ApprovalPolicy) -> bool {
+            approval(self.case(), policy) != Approval::NotNeeded
+        }
+    }
+
+    #[test]
+    fn a_harmless_approved_draft_goes_on_by_itself() {
+        assert!(!File::harmless().needs_a_person(&ApprovalPolicy::default()));
+    }
+
+    #[test]
+    fn each_cause_alone_calls_for_a_person() {
+        let policy = ApprovalPolicy::default();
+        let changes: [fn(&mut File); 7] = [
+            |file| file.review.verdict = Verdict::Human,
+            |file| file.review.verdict = Verdict::Revise,
+            |file| file.review.score = Fraction::clamped(0.1),
+            |file| file.extraction.issue_type = IssueType::RefundRequest,
+            |file| file.extraction.risks = vec![Risk::Injection],
+            |file| file.classification.confidence = Fraction::clamped(0.1),
+            |file| file.draft.action = Action::Handoff,
+        ];
+        for (number, change) in changes.iter().enumerate() {
+            let mut file = File::harmless();
+            change(&mut file);
+            assert!(file.needs_a_person(&policy), "change {number}");
+        }
+        let careful = ApprovalPolicy { auto_approve_min_score: None, ..policy };
+        assert!(File::harmless().needs_a_person(&careful));
+    }
+
+    #[test]
+    fn a_persons_words_replace_the_draft_and_are_marked() {
+        let taxonomy = Taxonomy::built_in().unwrap();
+        let file = File::harmless();
+        let edited = Decision::Approved { by: "Ada".to_owned(), edited_response: Some("Bye".to_owned()) };
+        let resolution = resolve(file.case(), &taxonomy, edited);
+        assert_eq!(resolution.final_response.as_deref(), Some("Bye"));
+        assert!(resolution.edited);
+        assert_eq!(resolution.decided_by, DecidedBy::Person("Ada".to_owned()));
+        let unchanged =
+            Decision::Approved { by: "Ada".to_owned(), edited_response: Some("Hello".to_owned()) };
+        assert!(!resolve(file.case(), &taxonomy, unchanged).edited);
+    }
+
+    #[test]
+    fn a_refused_draft_is_not_sent() {
+        let resolution = resolve(
+            File::harmless().case(),
+            &Taxonomy::built_in().unwrap(),
+            Decision::Refused { by: "Ada".to_owned() },
+        );
+        assert_eq!(resolution.final_response, None);
+        assert_eq!(resolution.action, Action::Handoff);
+    }
+
+    #[test]
+    fn security_and_legal_matters_go_to_their_own_teams() {
+        let taxonomy = Taxonomy::built_in().unwrap();
+        let team = |risks: Vec<Risk>| {
+            let mut file = File::harmless();
+            file.extraction.risks = risks;
+            resolve(file.case(), &taxonomy, Decision::Policy).routing.team
+        };
+        assert_eq!(team(Vec::new()), "logistics");
+        assert_eq!(team(vec![Risk::Security, Risk::Legal]), "security");
+        assert_eq!(team(vec![Risk::Legal]), "legal");
+    }
+}

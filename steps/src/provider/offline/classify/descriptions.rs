@@ -1,7 +1,7 @@
 //! Owns the likeness of a ticket to what the taxonomy says about a category: shared words, the rarer the better.
 
 use crate::provider::offline::text::{Token, stem, tokens};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use ticketflow_tickets::taxonomy::CategoryEntry;
 
 /// Shortest word that says something.
@@ -14,14 +14,14 @@ const STEP: f64 = 0.45;
 /// The descriptions' words and how rare they are.
 #[derive(Debug)]
 pub(super) struct Descriptions {
-    words: Vec<HashSet<String>>,
+    words: Vec<BTreeSet<String>>,
     rarity: HashMap<String, f64>,
 }
 
 impl Descriptions {
     /// Reads description and examples of each category.
     pub(super) fn of(categories: &[CategoryEntry]) -> Self {
-        let words: Vec<HashSet<String>> = categories.iter().map(words_of).collect();
+        let words: Vec<BTreeSet<String>> = categories.iter().map(words_of).collect();
         let mut rarity = HashMap::new();
         for word in words.iter().flatten() {
             let holders = words.iter().filter(|set| set.contains(word)).count();
@@ -32,14 +32,14 @@ impl Descriptions {
 
     /// How like `words` are to the description of the category with that number.
     pub(super) fn likeness(&self, category: usize, words: &[Token]) -> f64 {
-        let own: HashSet<String> = words.iter().map(|token| stem(&token.word)).collect();
+        let own: BTreeSet<String> = words.iter().map(|token| stem(&token.word)).collect();
         let shared = self.words.get(category).into_iter().flatten().filter(|word| own.contains(*word));
         let sum: f64 = shared.filter_map(|word| self.rarity.get(word)).sum();
         (sum * STEP).min(MOST)
     }
 }
 
-fn words_of(entry: &CategoryEntry) -> HashSet<String> {
+fn words_of(entry: &CategoryEntry) -> BTreeSet<String> {
     let texts = entry.examples.iter().chain(std::iter::once(&entry.description));
     let words = texts.flat_map(|text| tokens(text)).map(|token| token.word);
     words.filter(|word| word.chars().count() >= SHORTEST).map(|word| stem(&word)).collect()

@@ -7,7 +7,7 @@ use crate::provider::offline::{
     reading::Reading,
     text::{PhraseBook, Token},
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use ticketflow_tickets::{
     language::Language,
     taxonomy::{CategoryEntry, Cue, Taxonomy},
@@ -35,8 +35,8 @@ pub(in super::super) struct Lexicon {
     descriptions: Descriptions,
 }
 
-/// Weights so far, by category and word.
-type Tally = Vec<HashMap<String, f64>>;
+/// Weights so far, by category and word. Ordered, so that the sums of two runs agree to the last bit.
+type Tally = Vec<BTreeMap<String, f64>>;
 
 impl Lexicon {
     /// Reads the words of `taxonomy`.
@@ -59,7 +59,7 @@ impl Lexicon {
 
     /// How much speaks for each category, in the taxonomy's order.
     pub(in super::super) fn scores(&self, reading: &Reading, traces: Traces) -> Vec<CategoryScore> {
-        let mut tally: Tally = vec![HashMap::new(); self.categories.len()];
+        let mut tally: Tally = vec![BTreeMap::new(); self.categories.len()];
         self.count(&mut tally, reading.language, &reading.subject_words, IN_SUBJECT);
         self.count(&mut tally, reading.language, &reading.own_words, 1.0);
         for (category, entry) in self.categories.iter().enumerate() {
@@ -139,7 +139,7 @@ impl Traces {
 }
 
 /// The words by weight, most first; equal ones by name, so that two runs agree.
-fn ranked(words: HashMap<String, f64>) -> Vec<String> {
+fn ranked(words: BTreeMap<String, f64>) -> Vec<String> {
     let mut words: Vec<_> = words.into_iter().collect();
     words.sort_by(|left, right| right.1.total_cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
     words.into_iter().map(|(word, _)| word).collect()

@@ -19,6 +19,7 @@ pub(super) struct Context<'a> {
     subject: &'a str,
     details: String,
     upset: bool,
+    unspoken: bool,
     cause: &'static str,
     team: &'a str,
     answered: &'a [Point],
@@ -57,6 +58,7 @@ impl<'a> Plan<'a> {
                 .map(|found| details(wording, self.matter_category, found))
                 .unwrap_or_default(),
             upset: self.upset,
+            unspoken: self.language != wording.language,
             cause,
             team,
             answered: &self.answered,

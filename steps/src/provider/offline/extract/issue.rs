@@ -147,6 +147,9 @@ impl Matters {
 
     /// The matter whose phrases speak loudest, those of `category` being ahead.
     pub(super) fn issue(&self, reading: &Reading, category: &Category) -> IssueType {
+        if let Some(issue) = self.only_one(category) {
+            return issue;
+        }
         let mut scores: HashMap<usize, f64> = HashMap::new();
         let parts = [(&reading.subject_words, IN_SUBJECT), (&reading.own_words, 1.0)];
         for (number, score) in
@@ -160,12 +163,13 @@ impl Matters {
         let ahead = |(number, score): &(usize, f64), (other, best): &(usize, f64)| {
             score.total_cmp(best).then(other.cmp(number))
         };
-        let best = scores.into_iter().max_by(ahead).map(|(number, _)| self.matters[number].issue);
-        match (best, category.as_str()) {
-            (_, "feature_request") => IssueType::FeatureRequest,
-            (Some(issue), _) => issue,
-            (None, _) => IssueType::Question,
-        }
+        scores.into_iter().max_by(ahead).map_or(IssueType::Question, |(number, _)| self.matters[number].issue)
+    }
+
+    /// The matter of a category that has no other.
+    fn only_one(&self, category: &Category) -> Option<IssueType> {
+        let mut own = self.matters.iter().filter(|matter| matter.category == category.as_str());
+        own.next().filter(|_| own.next().is_none()).map(|matter| matter.issue)
     }
 
     /// Each phrase once, with what it adds to its matter.
@@ -174,5 +178,59 @@ impl Matters {
         let places = self.phrases.matches(language, words);
         let fresh = places.iter().filter(|place| seen.insert((place.phrase, place.value.0)));
         fresh.map(|place| (place.value.0, place.value.1 * factor)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::offline::{Message, Offline};
+    use ticketflow_tickets::taxonomy::Taxonomy;
+
+    fn issue(category: &str, body: &str) -> IssueType {
+        let offline = Offline::new(Taxonomy::built_in().unwrap()).unwrap();
+        offline.extract(Message { subject: "-", body }, &Category::parse(category).unwrap()).issue_type
+    }
+
+    #[test]
+    fn a_matter_of_the_tickets_own_category_is_ahead() {
+        let body = "I want a refund, the parcel has not arrived.";
+        assert_eq!(issue("billing", body), IssueType::RefundRequest);
+        assert_eq!(issue("order", body), IssueType::NotDelivered);
+    }
+
+    #[test]
+    fn a_category_with_one_matter_is_that_matter() {
+        assert_eq!(issue("feature_request", "Webhooks should be filtered."), IssueType::FeatureRequest);
+    }
+
+    #[test]
+    fn what_fits_nothing_is_a_question() {
+        assert_eq!(issue("general", "Hmm."), IssueType::Question);
+        assert_eq!(issue("own_category", "Hmm."), IssueType::Question);
+    }
+
+    #[test]
+    fn every_matter_names_a_category_and_most_an_article_that_exist() {
+        let taxonomy = Taxonomy::built_in().unwrap();
+        let articles = ticketflow_tickets::knowledge::shipped_articles().unwrap();
+        let matters = Matters::load().unwrap();
+        for matter in &matters.matters {
+            assert!(taxonomy.category(&matter.category).is_ok(), "{}", matter.issue);
+            if let Some(usual) = &matter.article {
+                assert!(articles.iter().any(|article| article.id.as_str() == usual), "{usual}");
+            }
+        }
+        let unknown = |issue: &&IssueType| **issue != IssueType::Question && matters.of(**issue).is_none();
+        assert_eq!(IssueType::ALL.iter().find(unknown), None);
+    }
+
+    #[test]
+    fn needs_are_met_by_what_was_found() {
+        let mut found = Extraction::empty(IssueType::Damaged);
+        assert!(!Need::OrderId.is_met(&found, "") && !Need::PaymentReference.is_met(&found, ""));
+        assert!(Need::Photos.is_met(&found, "Fotos liegen bei"));
+        found.order_id = Some("48213".to_owned());
+        assert!(Need::OrderId.is_met(&found, "") && Need::PaymentReference.is_met(&found, ""));
     }
 }

@@ -28,8 +28,7 @@ pub(in super::super) fn sentences(text: &str) -> Vec<Range<usize>> {
             '!' | '?' | '…' | '。' | '！' | '？' => ends_here(&text[after..]),
             _ => false,
         };
-        let is_aside = c != '\n' && is_open(&text[start..at]);
-        if ends && !is_aside {
+        if ends && (c == '\n' || !is_open(&text[start..at])) {
             let mut end = after;
             while let Some((at, c)) =
                 chars.next_if(|(_, c)| matches!(c, '"' | '”' | '“' | '»' | ')' | '\'' | '’'))

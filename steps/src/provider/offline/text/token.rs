@@ -46,13 +46,13 @@ fn words(sentence: &str) -> Vec<String> {
 
 /// Whether the mark `c` after `word` disappears instead of ending the word.
 fn joins(word: &str, c: char, rest: &[char]) -> bool {
-    let tail: String =
-        rest.iter().take_while(|c| c.is_alphanumeric()).flat_map(|c| c.to_lowercase()).collect();
     match c {
         '\'' | '’' | 'ʼ' | '´' | '`' => {
+            let tail = rest.iter().take_while(|c| c.is_alphanumeric()).flat_map(|c| c.to_lowercase());
+            let tail: String = tail.take(3).collect();
             !word.is_empty() && matches!(tail.as_str(), "t" | "s" | "re" | "ve" | "ll" | "d" | "m")
         }
-        '-' | '\u{2011}' => word.chars().count() == 1 && tail.chars().next().is_some_and(char::is_alphabetic),
+        '-' | '\u{2011}' => word.chars().count() == 1 && rest.first().is_some_and(|c| c.is_alphabetic()),
         _ => false,
     }
 }

@@ -1,4 +1,4 @@
-//! Nothing here is timed (tests run on loaded machines); the longest ticket only has to come through.
+//! Tickets as long as they may be. Nothing is timed: tests run on loaded machines.
 
 use crate::desk::{Desk, samples};
 use ticketflow_steps::provider::offline::Message;
