@@ -11,6 +11,9 @@ pub enum OfflineError {
     /// A phrase is malformed.
     #[error("read a phrase")]
     Phrase(#[from] PhraseError),
+    /// A template is malformed.
+    #[error("compile a template")]
+    Template(#[from] minijinja::Error),
     /// A pattern is malformed.
     #[error("compile a pattern")]
     Pattern(#[from] regex::Error),

@@ -89,6 +89,11 @@ impl LanguageFinder {
         }
     }
 
+    /// Whether `word`, folded, is a frequent word of some language.
+    pub(super) fn is_frequent(&self, word: &str) -> bool {
+        self.words.contains_key(word)
+    }
+
     /// Languages by how many frequent words and letters speak for them, most first. A word that several languages share
     /// counts for each, but less.
     fn votes(&self, text: &str, words: &[Token]) -> Vec<(Language, f64)> {

@@ -3,29 +3,37 @@
 //! Ticket text is evidence, never instruction: what addresses the program is set aside before any rule looks at it.
 
 mod classify;
+mod draft;
 mod error;
 mod extract;
+mod finalize;
 mod language;
 mod priority;
 mod reading;
+mod review;
 mod sentiment;
 mod text;
 
 pub use classify::CategoryScore;
+pub use draft::{DraftError, DraftRequest};
 pub use error::OfflineError;
+pub use finalize::{Approval, Case, Decision, approval, resolve};
 pub use reading::Message;
+pub use review::{ApprovalPolicy, ReviewPolicy, ReviewRequest};
 pub use text::PhraseError;
 
 use classify::{Classifier, Lexicon};
+use draft::{Drafter, Templates, Wordings};
 use extract::Extractor;
 use language::LanguageFinder;
 use priority::PriorityRules;
 use reading::Reading;
+use review::{ReviewRules, Reviewer};
 use sentiment::MoodWords;
 use text::InstructionWords;
 use ticketflow_tickets::{
     taxonomy::{Category, Taxonomy},
-    triage::{Classification, Extraction},
+    triage::{Classification, Draft, Extraction, IssueType, Review},
 };
 
 /// Everything the offline steps know, read once.
@@ -38,6 +46,9 @@ pub struct Offline {
     rules: PriorityRules,
     moods: MoodWords,
     extractor: Extractor,
+    templates: Templates,
+    wordings: Wordings,
+    review_rules: ReviewRules,
 }
 
 impl Offline {
@@ -50,6 +61,9 @@ impl Offline {
             rules: PriorityRules::load()?,
             moods: MoodWords::load()?,
             extractor: Extractor::load()?,
+            templates: Templates::load()?,
+            wordings: Wordings::load()?,
+            review_rules: ReviewRules::load()?,
             taxonomy,
         })
     }
@@ -75,6 +89,34 @@ impl Offline {
     /// What a message of that category names and asks for.
     pub fn extract(&self, message: Message<'_>, category: &Category) -> Extraction {
         self.extractor.extract(&self.read(message), category, &self.rules)
+    }
+
+    /// Id of the article that usually answers matters of that kind, for a search to prefer; its translations end in
+    /// `-` and a language code.
+    pub fn usual_article(&self, issue: IssueType) -> Option<&str> {
+        self.extractor.matters().of(issue)?.article.as_deref()
+    }
+
+    /// A reply to a message, from what is known about it.
+    pub fn draft(&self, request: &DraftRequest<'_>) -> Result<Draft, DraftError> {
+        let drafter = Drafter {
+            templates: &self.templates,
+            wordings: &self.wordings,
+            extractor: &self.extractor,
+            languages: &self.languages,
+        };
+        drafter.draft(&self.read(request.message), request)
+    }
+
+    /// What is wrong with a draft, and what follows from it; also for drafts that a model wrote.
+    pub fn review(&self, request: &ReviewRequest<'_>) -> Review {
+        let reviewer = Reviewer {
+            rules: &self.review_rules,
+            extractor: &self.extractor,
+            languages: &self.languages,
+            wordings: &self.wordings,
+        };
+        reviewer.review(&self.read(request.message), request)
     }
 
     fn read(&self, message: Message<'_>) -> Reading {

@@ -18,6 +18,8 @@ const NEGATED: f64 = -0.6;
 const DEGREE: f64 = 0.6;
 /// What capitals add.
 const SHOUTED: f64 = 0.7;
+/// What praise counts: letters are politer than their writers.
+const POLITE: f64 = 0.75;
 /// The sum of weights at which the scale is three quarters used up.
 const SPREAD: f64 = 24.0;
 
@@ -114,6 +116,7 @@ impl MoodWords {
             } else {
                 0.0
             };
+            strength *= if weight > 0.0 { POLITE } else { 1.0 };
             let turned = if near(start, Shade::Negation) && weight.abs() > 1.0 {
                 NEGATED
             } else {

@@ -1,6 +1,6 @@
 //! Owns the likeness of a ticket to what the taxonomy says about a category: shared words, the rarer the better.
 
-use crate::provider::offline::text::{Token, tokens};
+use crate::provider::offline::text::{Token, stem, tokens};
 use std::collections::{HashMap, HashSet};
 use ticketflow_tickets::taxonomy::CategoryEntry;
 
@@ -51,14 +51,6 @@ fn words_of(entry: &CategoryEntry) -> HashSet<String> {
         .filter(|word| word.chars().count() >= SHORTEST)
         .map(|word| stem(&word))
         .collect()
-}
-
-/// Takes off the plural's and the past's ending.
-fn stem(word: &str) -> String {
-    let cut = ["ing", "ed", "es", "s"]
-        .iter()
-        .find_map(|end| word.strip_suffix(end).filter(|rest| rest.len() >= SHORTEST));
-    cut.unwrap_or(word).trim_end_matches('e').to_owned()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a handful of categories")]

@@ -29,13 +29,7 @@ impl Spelling {
 
     /// The known word that `word` is a slip of; none for a known or a short word, or when there are two.
     pub(super) fn correct(&self, word: &str) -> Option<&str> {
-        let length = word.chars().count();
-        let is_known = (3..=length).any(|end| {
-            word.char_indices()
-                .nth(end)
-                .is_none_or(|(at, _)| self.known.contains(&word[..at]))
-        }) && self.known.contains(word);
-        if length < SHORTEST || is_known {
+        if word.chars().count() < SHORTEST || self.known.contains(word) {
             return None;
         }
         let mut candidates = HashSet::new();

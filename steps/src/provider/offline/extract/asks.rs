@@ -34,8 +34,8 @@ impl Asks {
     pub(super) fn load() -> Result<Self, OfflineError> {
         let file: AskFile = toml::from_str(include_str!("../../../../data/asks.toml"))?;
         Ok(Self {
-            request: book(file.request)?,
-            courtesy: book(file.courtesy)?,
+            request: PhraseBook::of_lists(file.request)?,
+            courtesy: PhraseBook::of_lists(file.courtesy)?,
         })
     }
 
@@ -64,7 +64,11 @@ impl Asks {
                 .ends_with(['?', '？'])
             {
                 questions.push((range.start, sentence));
-            } else if !self.request.matches(language, &words).is_empty() {
+            } else if !self
+                .request
+                .matches(language, &tokens(&without_quotes(sentence)))
+                .is_empty()
+            {
                 requests.push((range.start, sentence));
             }
         }
@@ -76,14 +80,15 @@ impl Asks {
     }
 }
 
-fn book(lists: BTreeMap<Language, Vec<String>>) -> Result<PhraseBook<()>, OfflineError> {
-    let mut book = PhraseBook::default();
-    for (language, phrases) in lists {
-        for phrase in phrases {
-            book.add(language, &phrase, ())?;
-        }
-    }
-    Ok(book)
+/// Somebody else's words ask for nothing.
+fn without_quotes(sentence: &str) -> String {
+    let parts = sentence.split(['"', '“', '”', '„', '«', '»']);
+    parts
+        .enumerate()
+        .filter(|(number, _)| number % 2 == 0)
+        .map(|(_, part)| part)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]
@@ -119,6 +124,7 @@ mod tests {
     fn courtesies_ask_for_nothing() {
         assert!(asks(Language::EN, "Hello, how are you? Thank you in advance.").is_empty());
         assert!(asks(Language::PT, "Olá, tudo bem?").is_empty());
+        assert!(asks(Language::EN, "You wrote \"please wait for 5 days\" and I did.").is_empty());
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Dates {
         let mut reached = 0;
         for (range, date) in found {
             let mention = DateMention {
-                text: text[range.clone()].trim_end_matches(',').to_owned(),
+                text: text[range.clone()].trim_end_matches([',', '.']).to_owned(),
                 date,
             };
             if range.start >= reached && !kept.contains(&mention) {

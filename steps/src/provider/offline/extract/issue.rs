@@ -13,6 +13,7 @@ use ticketflow_tickets::{
     triage::{Extraction, IssueType},
 };
 
+const SURE: f64 = 8.0;
 const STRONG: f64 = 3.0;
 const WEAK: f64 = 1.0;
 /// What counts more for standing in the subject.
@@ -78,11 +79,15 @@ struct IssueSection {
     #[serde(rename = "type")]
     issue: IssueType,
     category: String,
+    article: Option<String>,
     #[serde(default)]
     needs: Vec<Need>,
     #[serde(default)]
     helps: Vec<Need>,
     next: String,
+    #[serde(default)]
+    sure: BTreeMap<Language, Vec<String>>,
+    #[serde(default)]
     strong: BTreeMap<Language, Vec<String>>,
     #[serde(default)]
     weak: BTreeMap<Language, Vec<String>>,
@@ -93,6 +98,8 @@ struct IssueSection {
 pub(in super::super) struct Matter {
     issue: IssueType,
     category: String,
+    /// Id of the article that usually answers it.
+    pub(in super::super) article: Option<String>,
     /// What support must know before it can do anything.
     pub(in super::super) needs: Vec<Need>,
     /// What makes it quicker.
@@ -118,13 +125,15 @@ impl Matters {
             let IssueSection {
                 issue,
                 category,
+                article,
                 needs,
                 helps,
                 next,
+                sure,
                 strong,
                 weak,
             } = section;
-            for (lists, weight) in [(strong, STRONG), (weak, WEAK)] {
+            for (lists, weight) in [(sure, SURE), (strong, STRONG), (weak, WEAK)] {
                 for (language, phrase) in lists
                     .into_iter()
                     .flat_map(|(l, list)| list.into_iter().map(move |p| (l, p)))
@@ -135,6 +144,7 @@ impl Matters {
             matters.push(Matter {
                 issue,
                 category,
+                article,
                 needs,
                 helps,
                 next,
@@ -146,6 +156,11 @@ impl Matters {
     /// What is known about `issue`; none for a plain question.
     pub(in super::super) fn of(&self, issue: IssueType) -> Option<&Matter> {
         self.matters.iter().find(|matter| matter.issue == issue)
+    }
+
+    /// The category that matters of that kind usually belong to.
+    pub(in super::super) fn category(&self, issue: IssueType) -> &str {
+        self.of(issue).map_or("general", |matter| &matter.category)
     }
 
     /// The matter whose phrases speak loudest, those of `category` being ahead.

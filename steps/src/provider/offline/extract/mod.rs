@@ -10,7 +10,7 @@ mod issue;
 mod product;
 
 pub(super) use contacts::Contacts;
-pub(super) use issue::Matters;
+pub(super) use issue::{Matters, Need};
 
 use super::{OfflineError, priority::PriorityRules, reading::Reading};
 use amounts::Amounts;
@@ -80,6 +80,16 @@ impl Extractor {
         &self.contacts
     }
 
+    /// Order numbers in `text`.
+    pub(super) fn order_ids(&self, text: &str) -> Vec<String> {
+        self.identifiers.orders(text)
+    }
+
+    /// Invoice numbers in `text`.
+    pub(super) fn invoice_ids(&self, text: &str) -> Vec<String> {
+        self.identifiers.invoices(text)
+    }
+
     /// What the ticket names and asks for, given its category.
     pub(super) fn extract(
         &self,
@@ -94,7 +104,7 @@ impl Extractor {
             order_id: order_ids.first().cloned(),
             order_ids,
             invoice_ids: first_in(&text, &reading.quoted, |text| self.identifiers.invoices(text)),
-            product: self.products.find(reading),
+            product: self.products.find(reading, self.matters.category(issue_type)),
             amounts: cut(self.amounts.find(&text)),
             dates: cut(self.dates.find(&text)),
             emails: cut(self.contacts.emails(&text)),

@@ -30,40 +30,39 @@ impl Products {
     pub(super) fn load() -> Result<Self, OfflineError> {
         let file: ProductFile = toml::from_str(include_str!("../../../../data/products.toml"))?;
         Ok(Self {
-            things: book(file.things)?,
-            service: book(file.service)?,
+            things: PhraseBook::of_lists(file.things)?,
+            service: PhraseBook::of_lists(file.service)?,
         })
     }
 
-    /// The first thing that the ticket names, else the first part of the service.
-    pub(super) fn find(&self, reading: &Reading) -> Option<String> {
+    /// What a matter of `category` is about: a thing that was ordered, or a part of the service.
+    pub(super) fn find(&self, reading: &Reading, category: &str) -> Option<String> {
         let words = reading.words();
         let first = |book: &PhraseBook<()>| {
             let places = book.of(reading.language).matches(&words);
             let place = places
                 .iter()
                 .min_by_key(|place| (place.start, std::cmp::Reverse(place.end)))?;
+            let mut end = place.end;
+            while let Some(next) = places.iter().find(|next| next.start == end) {
+                end = next.end;
+            }
             Some(
-                words[place.start..place.end]
+                words[place.start..end]
                     .iter()
                     .map(|word| word.word.clone())
                     .collect::<Vec<_>>(),
             )
         };
         let text = reading.text();
-        let named = first(&self.things).and_then(|thing| with_name(&text, &thing));
-        named.or_else(|| first(&self.service).and_then(|part| with_name(&text, &part)))
-    }
-}
-
-fn book(lists: BTreeMap<Language, Vec<String>>) -> Result<PhraseBook<()>, OfflineError> {
-    let mut book = PhraseBook::default();
-    for (language, phrases) in lists {
-        for phrase in phrases {
-            book.add(language, &phrase, ())?;
+        let thing = || first(&self.things).and_then(|thing| with_name(&text, &thing));
+        let part = || first(&self.service).and_then(|part| with_name(&text, &part));
+        match category {
+            "order" | "general" => thing(),
+            "account" => None,
+            _ => part(),
         }
     }
-    Ok(book)
 }
 
 /// Finds the folded words `thing` in `text` and takes up to two capitalised words before them along, letter for letter.

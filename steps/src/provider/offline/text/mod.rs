@@ -1,11 +1,13 @@
 //! How text is cut up and compared: without case, without accents, word by word, sentence by sentence.
 
+mod content;
 mod fold;
 mod passages;
 mod phrase;
 mod sentence;
 mod token;
 
+pub(super) use content::{content, stem};
 pub(super) use fold::fold;
 pub(super) use passages::InstructionWords;
 pub(super) use phrase::PhraseBook;

@@ -3,11 +3,7 @@
 //! Only the customer's own passages are evidence. What addresses the program is set aside whole, wherever it stands; every
 //! line of a passage is a line of the ticket, letter for letter.
 
-use super::{
-    phrase::{PhraseBook, PhraseError},
-    sentence::sentences,
-    token::tokens,
-};
+use super::{phrase::PhraseBook, sentence::sentences, token::tokens};
 use regex::Regex;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -50,7 +46,7 @@ impl InstructionWords {
     pub(in super::super) fn load() -> Result<Self, super::super::OfflineError> {
         let file: PhraseFile = toml::from_str(include_str!("../../../../data/instructions.toml"))?;
         Ok(Self {
-            phrases: book(file)?,
+            phrases: PhraseBook::of_lists(file.0)?,
             comment: Regex::new(r"(?s)<!--.*?(?:-->|\z)")?,
             role_line: Regex::new(r"(?i)\b(?:assistant|system|ai|llm|model|agent|bot)\s*:")?,
             role_block: Regex::new(
@@ -157,16 +153,6 @@ impl InstructionWords {
             .find(|range| addresses(range))
             .map(|range| range.start)
     }
-}
-
-fn book(file: PhraseFile) -> Result<PhraseBook<()>, PhraseError> {
-    let mut book = PhraseBook::default();
-    for (language, phrases) in file.0 {
-        for phrase in phrases {
-            book.add(language, &phrase, ())?;
-        }
-    }
-    Ok(book)
 }
 
 #[cfg(test)]

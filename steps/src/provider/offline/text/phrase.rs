@@ -4,7 +4,7 @@
 //! stand between. A phrase never reaches over the end of a sentence.
 
 use super::token::{Token, tokens};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use ticketflow_tickets::language::Language;
 
 const LONGEST_GAP: usize = 4;
@@ -238,6 +238,19 @@ impl<T> PhraseBook<T> {
     /// Whether a phrase of any language stands in `words`.
     pub(in super::super) fn any_occurs_in(&self, words: &[Token]) -> bool {
         self.languages.values().any(|index| index.occurs_in(words))
+    }
+}
+
+impl PhraseBook<()> {
+    /// Phrases that stand for nothing but themselves.
+    pub(in super::super) fn of_lists(lists: BTreeMap<Language, Vec<String>>) -> Result<Self, PhraseError> {
+        let mut book = Self::default();
+        for (language, phrases) in lists {
+            for phrase in phrases {
+                book.add(language, &phrase, ())?;
+            }
+        }
+        Ok(book)
     }
 }
 

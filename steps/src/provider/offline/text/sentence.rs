@@ -28,7 +28,8 @@ pub(in super::super) fn sentences(text: &str) -> Vec<Range<usize>> {
             '!' | '?' | '…' | '。' | '！' | '？' => ends_here(&text[after..]),
             _ => false,
         };
-        if ends {
+        let is_aside = c != '\n' && is_open(&text[start..at]);
+        if ends && !is_aside {
             let mut end = after;
             while let Some((at, c)) =
                 chars.next_if(|(_, c)| matches!(c, '"' | '”' | '“' | '»' | ')' | '\'' | '’'))
@@ -41,6 +42,12 @@ pub(in super::super) fn sentences(text: &str) -> Vec<Range<usize>> {
     }
     push_trimmed(text, start..text.len(), &mut found);
     found
+}
+
+/// Whether a bracket is open: a question in brackets belongs to the sentence around it.
+fn is_open(sentence: &str) -> bool {
+    let line = sentence.rsplit("\n\n").next().unwrap_or(sentence);
+    line.matches('(').count() - line.matches(":(").count() > line.matches(')').count()
 }
 
 fn push_trimmed(text: &str, range: Range<usize>, found: &mut Vec<Range<usize>>) {
@@ -72,7 +79,7 @@ fn ends_at_stop(before: &str, rest: &str) -> bool {
     if word.chars().all(|c| c.is_ascii_digit()) && (1..=2).contains(&word.len()) {
         return line.trim() != word && !MONTHS.contains(&next.as_str());
     }
-    let is_initial = word.chars().count() == 1 && word.chars().all(char::is_alphabetic);
+    let is_initial = word == "M" || (word.chars().count() == 1 && word.chars().all(char::is_lowercase));
     !is_initial && !ABBREVIATIONS.contains(&super::fold(word).as_str())
 }
 
@@ -129,6 +136,11 @@ mod tests {
             ["I need:", "1. a label", "2. a date"]
         );
         assert_eq!(cut("hi\nwhere is it"), ["hi", "where is it"]);
+    }
+
+    #[test]
+    fn a_question_in_brackets_belongs_to_its_sentence() {
+        assert_eq!(cut("Tell me (my name? my card?). Then go (now).").len(), 2);
     }
 
     #[test]
