@@ -28,7 +28,7 @@ async fn fill(connection: &mut PgConnection, runs: i32) {
     sqlx::query("ANALYZE live_runs, run_events").execute(connection).await.unwrap();
 }
 
-fn text(rows: Vec<PgRow>) -> String {
+fn text(rows: &[PgRow]) -> String {
     rows.iter().map(|row| row.get::<String, _>(0)).collect::<Vec<_>>().join("\n")
 }
 
@@ -45,7 +45,7 @@ async fn claim_plan(engine: &TestEngine, connection: &mut PgConnection, query: &
         .fetch_all(connection)
         .await
         .unwrap();
-    text(rows)
+    text(&rows)
 }
 
 /// The plan that a prepared statement ends up with: made for no values in particular.
@@ -57,7 +57,7 @@ async fn generic_plan(connection: &mut PgConnection, query: &str, parameters: us
     let explain = format!("EXPLAIN EXECUTE hot({nulls})");
     let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(explain)).fetch_all(&mut *connection).await.unwrap();
     sqlx::raw_sql("DEALLOCATE hot; RESET plan_cache_mode").execute(connection).await.unwrap();
-    text(rows)
+    text(&rows)
 }
 
 /// The plan for a batch of `size` checkpoints, made for these very values.
@@ -77,7 +77,7 @@ async fn advance_plan(connection: &mut PgConnection, size: usize) -> String {
     for (position, value) in values.enumerate().collect::<Vec<_>>().into_iter().rev() {
         query = query.replace(&format!("${}", position + 1), &value);
     }
-    text(sqlx::raw_sql(sqlx::AssertSqlSafe(query)).fetch_all(connection).await.unwrap())
+    text(&sqlx::raw_sql(sqlx::AssertSqlSafe(query)).fetch_all(connection).await.unwrap())
 }
 
 /// The partition of the log that holds everything; the others are empty, and read as such.

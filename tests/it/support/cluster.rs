@@ -34,7 +34,7 @@ pub(crate) fn shared_url() -> String {
         return url;
     }
     let cluster = Cluster::start(&directory);
-    cluster.stop_after(parent_id(), &directory);
+    watch(parent_id(), &directory);
     let url = cluster.url();
     fs::write(&state, &url).unwrap();
     url
@@ -46,7 +46,7 @@ impl Cluster {
         let directory = std::env::temp_dir().join(format!("ticketflow-test-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
         let cluster = Self::start(&directory);
-        cluster.stop_after(std::process::id(), &directory);
+        watch(std::process::id(), &directory);
         cluster
     }
 
@@ -106,16 +106,17 @@ impl Cluster {
         let status = command.status().unwrap();
         assert!(status.success(), "{program} failed: {status}; see {}", self.directory.display());
     }
+}
 
-    /// Leaves a watchdog behind that stops the server and removes its files once process `parent` is gone.
-    fn stop_after(&self, parent: u32, directory: &Path) {
-        let script = r#"while kill -0 "$1" 2>/dev/null; do sleep 1; done
-            kill -QUIT "$(head -n 1 "$2/data/postmaster.pid")"; sleep 1; rm -rf "$2""#;
-        let mut command = Command::new("sh");
-        command.args(["-c", script, "watchdog", &parent.to_string()]).arg(directory);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.process_group(0).spawn().unwrap();
-    }
+/// Leaves a watchdog behind that stops the server of `directory` and removes its files once process `parent` is gone.
+#[expect(clippy::zombie_processes, reason = "it outlives this process, that is its purpose")]
+fn watch(parent: u32, directory: &Path) {
+    let script = r#"while kill -0 "$1" 2>/dev/null; do sleep 1; done
+        kill -QUIT "$(head -n 1 "$2/data/postmaster.pid")"; sleep 1; rm -rf "$2""#;
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "watchdog", &parent.to_string()]).arg(directory);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.process_group(0).spawn().unwrap();
 }
 
 /// PostgreSQL refuses to run as root: the user to run it as instead.
