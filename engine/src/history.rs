@@ -119,10 +119,19 @@ impl History {
             }
             Event::Migrated(_) => self.enter(),
             Event::Failed(failure) => self.error_code = Some(failure.code.clone()),
-            Event::Created(_) | Event::StepRetried(_) | Event::Slept(_) | Event::Waited(_)
-            | Event::SignalReceived(_) | Event::WaitTimedOut(_) | Event::LeaseExpired(_)
-            | Event::Noted(_) | Event::Annotated(_) | Event::Paused(_) | Event::RetriedNow(_)
-            | Event::Cancelled(_) | Event::Completed(_) => {}
+            Event::Created(_)
+            | Event::StepRetried(_)
+            | Event::Slept(_)
+            | Event::Waited(_)
+            | Event::SignalReceived(_)
+            | Event::WaitTimedOut(_)
+            | Event::LeaseExpired(_)
+            | Event::Noted(_)
+            | Event::Annotated(_)
+            | Event::Paused(_)
+            | Event::RetriedNow(_)
+            | Event::Cancelled(_)
+            | Event::Completed(_) => {}
         }
         Ok(())
     }

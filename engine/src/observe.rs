@@ -12,9 +12,9 @@ pub const COMMIT_BATCH: &str = "commit_batch_size";
 /// Leases that ran out.
 pub const LEASE_EXPIRED: &str = "lease_expired_total";
 /// Seconds from a run's creation to its outcome.
-pub const RUN_DURATION: &str = "ticket_processing_duration_seconds";
+pub const RUN_DURATION: &str = "run_duration_seconds";
 /// Runs by outcome.
-pub const RUNS_FINISHED: &str = "tickets_processed_total";
+pub const RUNS_FINISHED: &str = "runs_finished_total";
 /// Worker processes alive.
 pub const ACTIVE_WORKERS: &str = "active_workers";
 /// Live runs, by state.

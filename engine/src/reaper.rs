@@ -47,11 +47,7 @@ pub enum ReapError {
 ///
 /// # Errors
 /// If the database did not do it, or a log does not fold.
-pub async fn reap(
-    connection: &mut PgConnection,
-    catalog: &Catalog,
-    clock: &Clock,
-) -> Result<u64, ReapError> {
+pub async fn reap(connection: &mut PgConnection, catalog: &Catalog, clock: &Clock) -> Result<u64, ReapError> {
     let mut transaction = connection.begin().await.map_err(StoreError::database("begin to reap"))?;
     let orphans = lease::orphans(&mut transaction, BATCH).await?;
     let mut commits = Vec::with_capacity(orphans.len());
@@ -168,7 +164,9 @@ pub(crate) fn row_after(history: &History, attempt: i32, clock: &Clock) -> RowAf
     match state.phase.effect() {
         // What woke a waiting run, or came while it was paused or held, may not be in the log yet: whoever claims it
         // looks, and parks it again if there is nothing.
-        Effect::Run | Effect::Park { state: LiveState::Waiting, .. } => live(LiveState::Ready, Some(clock.now())),
+        Effect::Run | Effect::Park { state: LiveState::Waiting, .. } => {
+            live(LiveState::Ready, Some(clock.now()))
+        }
         Effect::Park { state, wake_at } => live(state, wake_at),
         Effect::Close(status) => RowAfter::Closed { status, error_code: history.error_code() },
         Effect::Finish => RowAfter::Closed { status: crate::status::RunStatus::Completed, error_code: None },

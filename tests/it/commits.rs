@@ -9,10 +9,7 @@ use futures::{FutureExt, future::BoxFuture};
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
 use ticketflow_engine::{
-    Catalog, Change, Projection, RunId,
-    event::Event,
-    executor::Ended,
-    status::RunStatus,
+    Catalog, Change, Projection, RunId, event::Event, executor::Ended, status::RunStatus,
 };
 
 /// A read model: per order, how many events it has. It refuses orders for the bed of thorns.
@@ -68,12 +65,19 @@ fn projected(script: &crate::support::Script) -> Catalog {
 
 async fn ledger_engine() -> TestEngine {
     let engine = TestEngine::builder().catalog(projected).start().await;
-    sqlx::query("CREATE TABLE ledger (run uuid PRIMARY KEY, events bigint NOT NULL)").execute(&engine.pool).await.unwrap();
+    sqlx::query("CREATE TABLE ledger (run uuid PRIMARY KEY, events bigint NOT NULL)")
+        .execute(&engine.pool)
+        .await
+        .unwrap();
     engine
 }
 
 /// Holds every run of a batch at a step, lets all go at once, and returns how each ended.
-async fn advance_together(engine: &TestEngine, runs: usize, act: impl Fn(RunId) -> Act + Send + Sync + 'static) -> Vec<Ended> {
+async fn advance_together(
+    engine: &TestEngine,
+    runs: usize,
+    act: impl Fn(RunId) -> Act + Send + Sync + 'static,
+) -> Vec<Ended> {
     let gate = Gate::new();
     let at = gate.clone();
     engine.script.set(move |call| match call.step {
@@ -93,7 +97,10 @@ async fn advance_together(engine: &TestEngine, runs: usize, act: impl Fn(RunId) 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poison_result_in_a_batch_harms_no_other() {
     let engine = TestEngine::builder().start().await;
-    sqlx::query("ALTER TABLE run_events ADD CHECK (payload::text NOT LIKE '%thorns%')").execute(&engine.pool).await.unwrap();
+    sqlx::query("ALTER TABLE run_events ADD CHECK (payload::text NOT LIKE '%thorns%')")
+        .execute(&engine.pool)
+        .await
+        .unwrap();
     let runs = engine.enqueue_many(40).await;
     let poison = runs[17];
     let output = serde_json::json!({ "bed": "thorns", "amount": 1 });
@@ -117,7 +124,8 @@ async fn sql_that_fails_in_a_batch_harms_no_other() {
     let (bad, good) = ("INSERT INTO no_such_table VALUES ($1)", "INSERT INTO watered VALUES ($1)");
     let sql = move |run| Act::Sql(if run == poison { bad } else { good });
     advance_together(&engine, 20, sql).await;
-    let watered: i64 = sqlx::query_scalar("SELECT count(*) FROM watered").fetch_one(&engine.pool).await.unwrap();
+    let watered: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM watered").fetch_one(&engine.pool).await.unwrap();
     assert_eq!(watered, 19);
     assert_eq!(engine.error_code(poison).await.as_deref(), Some("checkpoint_refused"));
     let log = engine.log(poison).await;
@@ -131,9 +139,14 @@ async fn a_projection_changes_in_the_transaction_of_the_checkpoint() {
     let engine = ledger_engine().await;
     let runs = engine.enqueue_many(10).await;
     advance_together(&engine, 10, |_| Act::Work).await;
-    let counts: Vec<i64> = sqlx::query_scalar("SELECT events FROM ledger").fetch_all(&engine.pool).await.unwrap();
+    let counts: Vec<i64> =
+        sqlx::query_scalar("SELECT events FROM ledger").fetch_all(&engine.pool).await.unwrap();
     assert_eq!(counts, [8; 10]);
-    sqlx::query("UPDATE ledger SET events = 7 WHERE run = $1").bind(runs[0].as_uuid()).execute(&engine.pool).await.unwrap();
+    sqlx::query("UPDATE ledger SET events = 7 WHERE run = $1")
+        .bind(runs[0].as_uuid())
+        .execute(&engine.pool)
+        .await
+        .unwrap();
     let report = engine.audit().await;
     assert_eq!(report.violations.len(), 1, "the audit compares the read model with the log");
     sqlx::query("UPDATE ledger SET events = 8").execute(&engine.pool).await.unwrap();
@@ -209,8 +222,10 @@ async fn a_worker_whose_connections_break_again_and_again_completes_everything()
 /// The answer to a claim is lost: the database has leased runs to a worker that does not know it.
 #[tokio::test(flavor = "multi_thread")]
 async fn runs_of_a_claim_whose_answer_was_lost_are_found_again() {
-    let mut engine =
-        TestEngine::builder().options(|options| options.lease = std::time::Duration::from_millis(1_500)).start().await;
+    let mut engine = TestEngine::builder()
+        .options(|options| options.lease = std::time::Duration::from_millis(1_500))
+        .start()
+        .await;
     let proxy = Proxy::before(&engine.url()).await;
     engine.enqueue_many(5).await;
     proxy.cut(Cut::Result, "created");

@@ -8,8 +8,9 @@ use crate::support::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 use ticketflow_engine::{
-    Catalog, ControlError, Definition, RunId, StepName, input,
+    Catalog, ControlError, Definition, RunId, StepName,
     executor::Ended,
+    input,
     status::{LiveState, RunStatus},
     store::control,
 };
@@ -39,7 +40,9 @@ impl Scene {
         };
         let engine = TestEngine::builder()
             .catalog(old_version)
-            .script(move |call| if call.step == "water" && call.number == 1 { act.clone() } else { Act::Work })
+            .script(
+                move |call| if call.step == "water" && call.number == 1 { act.clone() } else { Act::Work },
+            )
             .start()
             .await;
         let run = engine.enqueue().await;
@@ -166,12 +169,15 @@ async fn a_run_can_be_forked_in_every_state_and_is_left_as_it_is() {
         let scene = Scene::with(state).await;
         let before = scene.engine.kinds(scene.run).await;
         let edited = serde_json::json!({ "bed": "south", "amount": 40 });
-        let edited = BTreeMap::from([(
-            StepName::new("plan"),
-            serde_json::value::to_raw_value(&edited).unwrap(),
-        )]);
+        let edited =
+            BTreeMap::from([(StepName::new("plan"), serde_json::value::to_raw_value(&edited).unwrap())]);
         let from = StepName::new("water");
-        let fork = scene.engine.client.fork(scene.run, &TestEngine::operator(), from, edited).await.unwrap();
+        let fork = scene
+            .engine
+            .client
+            .fork(scene.run, &TestEngine::operator(), "a test", from, edited)
+            .await
+            .unwrap();
         assert_eq!(scene.engine.kinds(scene.run).await, before);
         assert_eq!(scene.engine.live(scene.run).await.state, state);
         let worker = scene.engine.hand("second").await;
@@ -181,7 +187,8 @@ async fn a_run_can_be_forked_in_every_state_and_is_left_as_it_is() {
         }
         assert_eq!(scene.engine.amount(fork, "water").await, Some(400));
         assert!(scene.engine.script.calls_of(fork, "measure").is_empty(), "taken over, not done again");
-        let header = control::header(&mut *scene.engine.connection().await, fork, false).await.unwrap().unwrap();
+        let header =
+            control::header(&mut *scene.engine.connection().await, fork, false).await.unwrap().unwrap();
         assert_eq!(header.parent, Some(scene.run));
         scene.engine.finish().await;
     }
@@ -229,7 +236,8 @@ async fn a_fork_stays_on_the_version_of_its_parent() {
     let run = enqueue_old(&engine).await;
     engine.ends(run, RunStatus::Completed).await;
     let from = StepName::new("harvest");
-    let fork = engine.client.fork(run, &TestEngine::operator(), from, BTreeMap::new()).await.unwrap();
+    let fork =
+        engine.client.fork(run, &TestEngine::operator(), "a test", from, BTreeMap::new()).await.unwrap();
     engine.ends(fork, RunStatus::Completed).await;
     let header = control::header(&mut *engine.connection().await, fork, false).await.unwrap().unwrap();
     assert_eq!(header.definition.version, 1);
@@ -329,7 +337,8 @@ async fn an_annotation_takes_no_lease_and_changes_nothing_else() {
     let worker = engine.hand("gardener").await;
     let task = worker.spawn(worker.claim_one().await);
     gate.reached().await;
-    let note = ticketflow_engine::event::Note { topic: "weather".to_owned(), data: serde_json::json!("sunny") };
+    let note =
+        ticketflow_engine::event::Note { topic: "weather".to_owned(), data: serde_json::json!("sunny") };
     let mut connection = engine.connection().await;
     engine.client.annotate(&mut connection, run, &TestEngine::operator(), note.clone()).await.unwrap();
     drop(connection);

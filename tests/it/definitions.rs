@@ -52,7 +52,8 @@ fn two_steps_of_one_name_are_refused() {
 
 #[test]
 fn a_step_that_takes_another_input_than_the_run_has_is_refused() {
-    let built = Definition::builder::<Made>("greenhouse", 1).step(Measure(Script::new()), input::<Order>()).build();
+    let built =
+        Definition::builder::<Made>("greenhouse", 1).step(Measure(Script::new()), input::<Order>()).build();
     let error = refusal(built).to_string();
     assert!(error.contains("measure") && error.contains("Order"), "{error}");
 }

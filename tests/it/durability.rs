@@ -65,7 +65,9 @@ async fn happen(
         Fault::TimeOut => Act::Hang,
         Fault::Fail => Act::Fail,
     };
-    engine.script.set(move |call| if call.step == step && call.number == 1 { act.clone() } else { Act::Work });
+    engine
+        .script
+        .set(move |call| if call.step == step && call.number == 1 { act.clone() } else { Act::Work });
     let run = lease.id;
     let task = worker.spawn(lease);
     match fault {

@@ -63,13 +63,17 @@ async fn a_heartbeat_keeps_the_lease() {
     let leased = worker.claim_one().await;
     for _ in 0..5 {
         engine.jump(seconds(20)).await;
-        let renewed = lease::heartbeat(&mut *engine.connection().await, worker.id, seconds(30)).await.unwrap();
+        let renewed =
+            lease::heartbeat(&mut *engine.connection().await, worker.id, seconds(30)).await.unwrap();
         assert!(renewed.is_some());
         if engine.live(leased.id).await.state == LiveState::Leased {
             // Only the step's own deadline, a hundred seconds, may take it.
             assert_eq!(engine.reap().await, 0);
         }
-        sqlx::query("UPDATE live_runs SET deadline_at = deadline_at + interval '20 s'").execute(&engine.pool).await.unwrap();
+        sqlx::query("UPDATE live_runs SET deadline_at = deadline_at + interval '20 s'")
+            .execute(&engine.pool)
+            .await
+            .unwrap();
     }
     assert_eq!(worker.advance(leased).await, Ended::Closed);
     engine.finish().await;
@@ -150,7 +154,8 @@ async fn a_claim_skips_what_is_locked() {
         .await
         .unwrap();
     let worker = engine.hand("gardener").await;
-    let claimed = tokio::time::timeout(seconds(10), worker.claim(2)).await.expect("the claim waits for a lock");
+    let claimed =
+        tokio::time::timeout(seconds(10), worker.claim(2)).await.expect("the claim waits for a lock");
     assert_eq!(claimed.iter().map(|lease| lease.id).collect::<Vec<_>>(), [free]);
     transaction.rollback().await.unwrap();
     assert_eq!(worker.claim_one().await.id, locked);
@@ -205,7 +210,10 @@ async fn an_overdue_step_counts_as_a_failed_attempt() {
         let lease = worker.claim_one().await;
         assert_eq!(lease.attempt, attempt);
         engine.jump(seconds(101)).await;
-        sqlx::query("UPDATE workers SET expires_at = engine_now() + interval '30 s'").execute(&engine.pool).await.unwrap();
+        sqlx::query("UPDATE workers SET expires_at = engine_now() + interval '30 s'")
+            .execute(&engine.pool)
+            .await
+            .unwrap();
         assert_eq!(engine.reap().await, 1);
         assert_eq!(worker.advance(lease).await, Ended::Fenced);
     }
@@ -218,8 +226,11 @@ async fn an_overdue_step_counts_as_a_failed_attempt() {
 /// A worker that works by itself finds out that it was declared dead, and goes on under a new id.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_declared_dead_starts_over_and_finishes_the_work() {
-    let engine =
-        TestEngine::builder().workers(1).options(|options| options.lease = Duration::from_millis(900)).start().await;
+    let engine = TestEngine::builder()
+        .workers(1)
+        .options(|options| options.lease = Duration::from_millis(900))
+        .start()
+        .await;
     let gate = Gate::new();
     let at = gate.clone();
     engine.script.set(move |call| match (call.step, call.number) {

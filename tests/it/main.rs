@@ -4,7 +4,9 @@
 //! tests wait for a condition with a bound, move the database's clock, or meet at gates.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's helper fails by panicking")]
 
+mod command_line;
 mod commits;
+mod contract;
 mod control;
 mod definitions;
 mod durability;
@@ -13,6 +15,7 @@ mod leases;
 mod model;
 mod once;
 mod plans;
+mod processes;
 mod queues;
 mod restart;
 mod retries;

@@ -115,7 +115,10 @@ impl<'a> World<'a> {
             Operation::Signal(run, right) => self.signal(run, right).await,
             Operation::Reap => self.reap().await,
             Operation::Advance => self.engine.advance_clock(seconds(1_800)).await,
-            Operation::Pause(run) | Operation::Resume(run, _) | Operation::Cancel(run) | Operation::RetryNow(run)
+            Operation::Pause(run)
+            | Operation::Resume(run, _)
+            | Operation::Cancel(run)
+            | Operation::RetryNow(run)
             | Operation::Annotate(run) => {
                 if let Some(run) = self.run(run) {
                     self.intervene(run, operation).await;
@@ -127,7 +130,10 @@ impl<'a> World<'a> {
     async fn claim(&mut self) {
         for lease in self.worker.claim(1).await {
             let phase = self.phase(lease.id).await;
-            assert!(phase.effect() == Effect::Run || matches!(phase.effect(), Effect::Park { .. }), "{phase:?}");
+            assert!(
+                phase.effect() == Effect::Run || matches!(phase.effect(), Effect::Park { .. }),
+                "{phase:?}"
+            );
             assert!(!matches!(phase, Phase::Paused { .. }), "a paused run was claimed");
             self.held.push(lease);
         }
@@ -197,8 +203,12 @@ impl<'a> World<'a> {
                 (client.resume(run, &operator, "", from, BTreeMap::new()).await, rests)
             }
             Operation::Annotate(_) => (self.annotate(run).await, true),
-            Operation::Enqueue | Operation::Claim | Operation::GoOn(..) | Operation::Signal(..)
-            | Operation::Reap | Operation::Advance => return,
+            Operation::Enqueue
+            | Operation::Claim
+            | Operation::GoOn(..)
+            | Operation::Signal(..)
+            | Operation::Reap
+            | Operation::Advance => return,
         };
         match done {
             Ok(()) => assert!(legal, "{operation:?} was done to a run that is {}", phase.name()),
@@ -208,7 +218,8 @@ impl<'a> World<'a> {
     }
 
     async fn annotate(&self, run: RunId) -> Result<(), ControlError> {
-        let note = ticketflow_engine::event::Note { topic: "weather".to_owned(), data: serde_json::Value::Null };
+        let note =
+            ticketflow_engine::event::Note { topic: "weather".to_owned(), data: serde_json::Value::Null };
         let mut transaction = self.engine.pool.begin().await.unwrap();
         let done = self.engine.client.annotate(&mut transaction, run, &TestEngine::operator(), note).await;
         transaction.commit().await.unwrap();
@@ -244,7 +255,12 @@ impl<'a> World<'a> {
                     let row = row.expect("a run that is not over has a live row");
                     assert_eq!(status, RunStatus::Live);
                     assert_eq!((row.seq, row.step.as_str()), (history.seq, history.state.step.as_str()));
-                    assert!(fits(&history.state.phase, row.state), "{:?}: {}", history.state.phase, row.state);
+                    assert!(
+                        fits(&history.state.phase, row.state),
+                        "{:?}: {}",
+                        history.state.phase,
+                        row.state
+                    );
                     let known = self.known.entry(run).or_default();
                     assert!(row.epoch.0 >= known.epoch, "the epoch fell");
                     assert_eq!(row.signal_count, known.signals, "a signal was lost");

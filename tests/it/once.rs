@@ -63,7 +63,10 @@ async fn a_key_is_free_again_when_its_window_is_over() {
     let engine = TestEngine::builder().start().await;
     let first = engine.client.enqueue(guarded("order", "roses")).await.unwrap();
     engine.advance_clock(seconds(3_590)).await;
-    assert_eq!(engine.client.enqueue(guarded("order", "roses")).await.unwrap(), Enqueued::Replayed(first.run()));
+    assert_eq!(
+        engine.client.enqueue(guarded("order", "roses")).await.unwrap(),
+        Enqueued::Replayed(first.run())
+    );
     engine.advance_clock(seconds(11)).await;
     let second = engine.client.enqueue(guarded("order", "tulips")).await.unwrap();
     assert!(matches!(second, Enqueued::Created(run) if run != first.run()));

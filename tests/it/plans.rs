@@ -51,7 +51,9 @@ async fn claim_plan(engine: &TestEngine, connection: &mut PgConnection, query: &
 /// The plan that a prepared statement ends up with: made for no values in particular.
 async fn generic_plan(connection: &mut PgConnection, query: &str, parameters: usize) -> String {
     let nulls = vec!["NULL"; parameters].join(", ");
-    for statement in ["SET plan_cache_mode = force_generic_plan".to_owned(), format!("PREPARE hot AS {query}")] {
+    for statement in
+        ["SET plan_cache_mode = force_generic_plan".to_owned(), format!("PREPARE hot AS {query}")]
+    {
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut *connection).await.unwrap();
     }
     let explain = format!("EXPLAIN EXECUTE hot({nulls})");
@@ -119,7 +121,11 @@ async fn the_hot_statements_use_their_indexes_at_every_size() {
         if size == 100_000 {
             assert_indexed(&plan, "advance, prepared,", &log);
             assert_indexed(&generic_plan(&mut connection, CLAIM, 6).await, "the claim, prepared,", &log);
-            assert_indexed(&generic_plan(&mut connection, CLAIM_KEYED, 6).await, "the claim of keys, prepared,", &log);
+            assert_indexed(
+                &generic_plan(&mut connection, CLAIM_KEYED, 6).await,
+                "the claim of keys, prepared,",
+                &log,
+            );
         }
     }
     drop(connection);

@@ -46,7 +46,8 @@ async fn everything_completes_without_notify() {
 /// The poll is far too slow to be what woke the worker.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_notify_wakes_a_worker_of_another_process() {
-    let engine = TestEngine::builder().workers(1).options(|options| options.poll = seconds(3_600)).start().await;
+    let engine =
+        TestEngine::builder().workers(1).options(|options| options.poll = seconds(3_600)).start().await;
     until("the worker listens", || async {
         let listening = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database())";
         sqlx::query_scalar::<_, bool>(listening).fetch_one(&engine.pool).await.unwrap()
@@ -198,10 +199,8 @@ async fn a_full_key_does_not_hold_up_other_keys() {
     let south = engine.enqueue_in_bed("south").await;
     let worker = engine.hand("gardener").await;
     assert_eq!(worker.claim(2).await.len(), 1);
-    until("south gets its turn", || async {
-        worker.claim(2).await.iter().any(|lease| lease.id == south)
-    })
-    .await;
+    until("south gets its turn", || async { worker.claim(2).await.iter().any(|lease| lease.id == south) })
+        .await;
     engine.finish().await;
 }
 
@@ -239,7 +238,10 @@ async fn a_limit_that_comes_and_goes_while_runs_are_held_leaves_the_counters_rig
     let worker = engine.hand("gardener").await;
     let unlimited = worker.claim(1).await;
     set_queue(&engine, Some(1), false).await;
-    assert!(worker.claim(1).await.is_empty(), "a claim that knows of no limit gets nothing from a limited queue");
+    assert!(
+        worker.claim(1).await.is_empty(),
+        "a claim that knows of no limit gets nothing from a limited queue"
+    );
     let limited = worker.claim_limited(5).await;
     assert_eq!(limited.len(), 1);
     set_queue(&engine, None, false).await;

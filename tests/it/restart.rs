@@ -49,7 +49,10 @@ async fn a_database_that_is_read_only_for_a_while_is_waited_out() {
     set_read_only(&engine, true).await;
     gate.open();
     let refused = engine.ends(run, RunStatus::Failed);
-    assert!(tokio::time::timeout(Duration::from_millis(500), refused).await.is_err(), "the run must not fail");
+    assert!(
+        tokio::time::timeout(Duration::from_millis(500), refused).await.is_err(),
+        "the run must not fail"
+    );
     set_read_only(&engine, false).await;
     engine.ends(run, RunStatus::Completed).await;
     assert_eq!(engine.script.calls_of(run, "water").len(), 1);

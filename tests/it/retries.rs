@@ -138,7 +138,8 @@ async fn resuming_from_a_step_with_an_edited_output_forgets_what_came_after() {
         .await;
     let run = engine.enqueue().await;
     engine.ends(run, RunStatus::Failed).await;
-    let edited = serde_json::value::to_raw_value(&serde_json::json!({ "bed": "north", "amount": 100 })).unwrap();
+    let edited =
+        serde_json::value::to_raw_value(&serde_json::json!({ "bed": "north", "amount": 100 })).unwrap();
     let edited = BTreeMap::from([(StepName::new("measure"), edited)]);
     let from = Some(StepName::new("plan"));
     engine.client.resume(run, &TestEngine::operator(), "a wrong reading", from, edited).await.unwrap();

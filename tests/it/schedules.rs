@@ -84,13 +84,17 @@ async fn a_schedule_that_must_not_overlap_skips_while_its_last_run_is_live() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn running_workers_fire_schedules() {
-    let engine =
-        TestEngine::builder().workers(2).options(|options| options.lease = Duration::from_millis(900)).start().await;
+    let engine = TestEngine::builder()
+        .workers(2)
+        .options(|options| options.lease = Duration::from_millis(900))
+        .start()
+        .await;
     scheduler::put(&engine.client, &hourly(Overlap::Allow)).await.unwrap();
     engine.advance_clock(seconds(3_600)).await;
     until("it fired", || async { runs(&engine).await == 1 }).await;
     engine.drain().await;
-    let completed: String = sqlx::query_scalar("SELECT status FROM runs").fetch_one(&engine.pool).await.unwrap();
+    let completed: String =
+        sqlx::query_scalar("SELECT status FROM runs").fetch_one(&engine.pool).await.unwrap();
     assert_eq!(completed, RunStatus::Completed.as_str());
     engine.finish().await;
 }

@@ -13,11 +13,12 @@ async fn completed_run() -> (TestEngine, RunId) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_refuses_to_be_changed() {
     let (engine, run) = completed_run().await;
-    let partition: String = sqlx::query_scalar("SELECT tableoid::regclass::text FROM run_events WHERE run_id = $1 LIMIT 1")
-        .bind(run.as_uuid())
-        .fetch_one(&engine.pool)
-        .await
-        .unwrap();
+    let partition: String =
+        sqlx::query_scalar("SELECT tableoid::regclass::text FROM run_events WHERE run_id = $1 LIMIT 1")
+            .bind(run.as_uuid())
+            .fetch_one(&engine.pool)
+            .await
+            .unwrap();
     for table in ["run_events", &partition, "run_events_default"] {
         for statement in ["UPDATE {} SET actor = 'nobody'", "DELETE FROM {}", "TRUNCATE {}"] {
             if table == "run_events_default" && !statement.starts_with("TRUNCATE") {
@@ -46,12 +47,16 @@ async fn a_later_months_log_refuses_to_be_truncated() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_events_cannot_share_a_place_in_the_log() {
     let (engine, run) = completed_run().await;
-    let refused = sqlx::query("INSERT INTO run_events SELECT * FROM run_events WHERE run_id = $1 AND seq = 3")
-        .bind(run.as_uuid())
-        .execute(&engine.pool)
-        .await;
+    let refused =
+        sqlx::query("INSERT INTO run_events SELECT * FROM run_events WHERE run_id = $1 AND seq = 3")
+            .bind(run.as_uuid())
+            .execute(&engine.pool)
+            .await;
     let error = refused.unwrap_err();
-    assert!(error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation), "{error}");
+    assert!(
+        error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation),
+        "{error}"
+    );
     engine.finish().await;
 }
 
@@ -133,7 +138,11 @@ async fn a_live_runs_row_and_log_must_agree() {
 async fn a_lost_live_row_is_found() {
     let engine = TestEngine::builder().start().await;
     let run = engine.enqueue().await;
-    sqlx::query("DELETE FROM live_runs WHERE id = $1").bind(run.as_uuid()).execute(&engine.pool).await.unwrap();
+    sqlx::query("DELETE FROM live_runs WHERE id = $1")
+        .bind(run.as_uuid())
+        .execute(&engine.pool)
+        .await
+        .unwrap();
     let report = engine.audit().await;
     assert_eq!((report.violations[0].invariant, report.violations[0].run), (Invariant::I1, Some(run)));
     engine.close().await;
@@ -144,11 +153,13 @@ async fn a_wait_that_nobody_ends_is_found() {
     let engine = TestEngine::builder().start().await;
     let run = engine.enqueue().await;
     engine.hand("gardener").await;
-    sqlx::query("UPDATE live_runs SET state = 'waiting', wake_at = engine_now() - interval '2 h' WHERE id = $1")
-        .bind(run.as_uuid())
-        .execute(&engine.pool)
-        .await
-        .unwrap();
+    sqlx::query(
+        "UPDATE live_runs SET state = 'waiting', wake_at = engine_now() - interval '2 h' WHERE id = $1",
+    )
+    .bind(run.as_uuid())
+    .execute(&engine.pool)
+    .await
+    .unwrap();
     let report = engine.audit().await;
     assert_eq!(report.violations[0].invariant, Invariant::I8);
     engine.close().await;
@@ -157,7 +168,10 @@ async fn a_wait_that_nobody_ends_is_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_counter_that_counts_wrongly_is_found() {
     let engine = TestEngine::builder().start().await;
-    sqlx::query("INSERT INTO queues (name, max_leased, leased) VALUES ('default', 5, 2)").execute(&engine.pool).await.unwrap();
+    sqlx::query("INSERT INTO queues (name, max_leased, leased) VALUES ('default', 5, 2)")
+        .execute(&engine.pool)
+        .await
+        .unwrap();
     let report = engine.audit().await;
     assert_eq!(report.violations[0].invariant, Invariant::I7);
     engine.close().await;

@@ -45,6 +45,26 @@ pub(crate) struct Claims {
     settings_until: Option<Instant>,
 }
 
+/// What a look for work brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Look {
+    Nothing,
+    /// All there was.
+    Some,
+    /// As much as there was room for: there may be more.
+    Full,
+}
+
+impl Look {
+    const fn of(taken: usize, room: usize) -> Self {
+        match taken {
+            0 => Self::Nothing,
+            taken if taken < room => Self::Some,
+            _ => Self::Full,
+        }
+    }
+}
+
 /// When runs that this process parked are due, so that its poll comes in time.
 #[derive(Debug, Clone, Default)]
 struct Timers {
@@ -89,12 +109,18 @@ impl Claims {
             let wakeup = self.session.client.wakeup().clone();
             let woken = wakeup.woken();
             match self.look().await {
-                Ok(0) => {
+                Ok(Look::Nothing) => {
                     failures = 0;
                     self.rest(woken, quiet).await;
                     quiet = (quiet * 2).min(self.session.options.poll);
                 }
-                Ok(_) => {
+                // It took all there was: looking again at once would find nothing.
+                Ok(Look::Some) => {
+                    failures = 0;
+                    quiet = FIRST_PAUSE;
+                    self.rest(woken, quiet).await;
+                }
+                Ok(Look::Full) => {
                     failures = 0;
                     quiet = FIRST_PAUSE;
                     self.pace().await;
@@ -114,26 +140,27 @@ impl Claims {
         self.shutdown.stop.is_cancelled() || self.session.fence.is_closed()
     }
 
-    /// Claims from each queue once; returns how many runs came.
-    async fn look(&mut self) -> Result<usize, StoreError> {
+    /// Claims from each queue once.
+    async fn look(&mut self) -> Result<Look, StoreError> {
         if !self.session.fence.is_open(Instant::now()) {
-            return Ok(0);
+            return Ok(Look::Nothing);
         }
         self.refresh_settings().await?;
-        let mut taken = 0;
+        let mut found = Look::Nothing;
         for queue in self.session.options.queues.clone() {
             let free = self.places.available_permits().min(CLAIM_CAP);
             if free == 0 {
+                found = Look::Full;
                 break;
             }
             let claimed = self.claim(&queue, free).await?;
-            taken += claimed.runs.len();
+            found = found.max(Look::of(claimed.runs.len(), free));
             for run in claimed.runs {
                 self.start(run);
             }
         }
         self.session.client.wakeup().set_idle_capacity(self.places.available_permits());
-        Ok(taken)
+        Ok(found)
     }
 
     async fn claim(&self, queue: &str, free: usize) -> Result<Claimed, StoreError> {
@@ -179,8 +206,10 @@ impl Claims {
             self.session.held.drop_run(run.id, run.epoch);
             return;
         };
-        self.session.held.start(run.id, run.epoch);
-        let (session, shutdown, timers) = (self.session.clone(), self.shutdown.clone(), self.timers.clone());
+        let abort = self.shutdown.abort.child_token();
+        self.session.held.start(run.id, run.epoch, abort.clone());
+        let shutdown = Shutdown { stop: self.shutdown.stop.clone(), abort };
+        let (session, timers) = (self.session.clone(), self.timers.clone());
         self.running.spawn(async move { advance(&session, run, &shutdown, &timers, place).await });
     }
 
@@ -230,7 +259,10 @@ async fn advance(
         Ok(Ended::Interrupted) => {
             session.held.drop_run(id, epoch);
             if !shutdown.stop.is_cancelled() {
-                crate::session::log_failure(session.hand_back_dropped().await, "a run was not handed back yet");
+                crate::session::log_failure(
+                    session.hand_back_dropped().await,
+                    "a run was not handed back yet",
+                );
             }
         }
         Err(error) => {

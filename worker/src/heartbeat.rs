@@ -21,7 +21,9 @@ impl Heartbeat {
     pub(crate) async fn run(self, ended: CancellationToken) {
         let interval = self.session.options.lease / 3;
         let mut failures = 0;
-        while pause(&ended, if failures == 0 { interval } else { reconnect_delay(failures).min(interval) }).await {
+        while pause(&ended, if failures == 0 { interval } else { reconnect_delay(failures).min(interval) })
+            .await
+        {
             match self.beat().await {
                 Ok(true) => failures = 0,
                 Ok(false) => {
@@ -46,11 +48,16 @@ impl Heartbeat {
         };
         session.client.clock().calibrate(now, round_trip(sent));
         session.fence.renew(sent, session.options.lease);
-        if session.held.is_uncertain() {
+        let interval = session.options.lease / 3;
+        let uncertain = session.held.is_uncertain();
+        if uncertain || session.held.any_older_than(interval) {
             let leased = lease::held(&mut connection, session.id).await?;
-            drop(connection);
-            let unknown = session.held.unknown(&leased);
-            session.hand_back(&unknown).await?;
+            session.held.cut_off_lost(&leased, interval);
+            // Only then: a claim under way has leased runs that are not in hand yet.
+            if uncertain {
+                let unknown = session.held.unknown(&leased);
+                session.hand_back(&unknown).await?;
+            }
         }
         log_failure(session.hand_back_dropped().await, "dropped runs were not handed back yet");
         Ok(true)

@@ -19,6 +19,8 @@ pub struct WorkerOptions {
     pub grace: Duration,
     /// Tasks that commit results.
     pub committers: usize,
+    /// Pause before every step, so that people can watch; zero otherwise.
+    pub pace: Duration,
 }
 
 impl Default for WorkerOptions {
@@ -31,6 +33,7 @@ impl Default for WorkerOptions {
             poll: Duration::from_secs(2),
             grace: Duration::from_secs(20),
             committers: 2,
+            pace: Duration::ZERO,
         }
     }
 }

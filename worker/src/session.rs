@@ -1,12 +1,6 @@
 //! A worker's life under one id: from registering to handing back its leases.
 
-use crate::{
-    Shutdown, WorkerOptions,
-    chores::Chores,
-    claims::Claims,
-    heartbeat::Heartbeat,
-    listener,
-};
+use crate::{Shutdown, WorkerOptions, chores::Chores, claims::Claims, heartbeat::Heartbeat, listener};
 use sqlx::PgPool;
 use std::{
     collections::HashMap,
@@ -49,9 +43,16 @@ pub(crate) struct Held {
     inner: Arc<Mutex<HeldRuns>>,
 }
 
+#[derive(Debug)]
+struct Running {
+    epoch: Epoch,
+    since: Instant,
+    abort: CancellationToken,
+}
+
 #[derive(Debug, Default)]
 struct HeldRuns {
-    running: HashMap<RunId, Epoch>,
+    running: HashMap<RunId, Running>,
     dropped: Vec<(RunId, Epoch)>,
     uncertain: bool,
 }
@@ -61,8 +62,25 @@ impl Held {
         act(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn start(&self, run: RunId, epoch: Epoch) {
-        self.with(|held| held.running.insert(run, epoch));
+    pub(crate) fn start(&self, run: RunId, epoch: Epoch, abort: CancellationToken) {
+        let running = Running { epoch, since: Instant::now(), abort };
+        self.with(|held| held.running.insert(run, running));
+    }
+
+    /// Whether some run has been in hand for longer than `age`: long enough for an operator to have taken it away.
+    pub(crate) fn any_older_than(&self, age: Duration) -> bool {
+        self.with(|held| held.running.values().any(|running| running.since.elapsed() > age))
+    }
+
+    /// Cuts off what runs here for longer than `age` and is not among `leased`: its result is not wanted any more.
+    pub(crate) fn cut_off_lost(&self, leased: &[(RunId, Epoch)], age: Duration) {
+        self.with(|held| {
+            for (run, running) in held.running.iter().filter(|(_, running)| running.since.elapsed() > age) {
+                if !leased.contains(&(*run, running.epoch)) {
+                    running.abort.cancel();
+                }
+            }
+        });
     }
 
     pub(crate) fn end(&self, run: RunId) {
@@ -154,6 +172,7 @@ impl Session {
             clock: client.clock().clone(),
             actor: Actor::new(&format!("worker:{}", options.name)),
             fence: fence.clone(),
+            pace: options.pace,
         };
         tracing::info!(worker.id = %id, worker.name = options.name, "worker registered");
         Ok(Self { id, options, client: client.clone(), executor, fence, held: Held::default() })
@@ -240,6 +259,8 @@ pub(crate) async fn pause(cancelled: &CancellationToken, duration: Duration) -> 
     cancelled.run_until_cancelled(tokio::time::sleep(duration)).await.is_some()
 }
 
-pub(crate) async fn connection(pool: &PgPool) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, StoreError> {
+pub(crate) async fn connection(
+    pool: &PgPool,
+) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, StoreError> {
     pool.acquire().await.map_err(StoreError::database("connect"))
 }

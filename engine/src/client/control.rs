@@ -152,7 +152,11 @@ impl Client {
         };
         let record = history.chain(event, stamp)?;
         let status = history.state.phase.name();
-        history.apply(&record).map_err(|_| ControlError::Conflict { run, status, advice: advice.to_owned() })?;
+        history.apply(&record).map_err(|_| ControlError::Conflict {
+            run,
+            status,
+            advice: advice.to_owned(),
+        })?;
         let row = row_after(&history, 0, &self.clock);
         match live {
             Some(live) => {

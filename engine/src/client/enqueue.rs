@@ -11,7 +11,10 @@ use crate::{
     history::{Stamp, record},
     id::{Actor, Bucket, DefinitionId, Epoch, RunId, Seq},
     projection::Change,
-    store::enqueue::{self, Enqueued, Guard, NewRun},
+    store::{
+        control,
+        enqueue::{self, Enqueued, Guard, NewRun},
+    },
     wakeup::Wakeup,
     workflow::Definition,
 };
@@ -153,7 +156,7 @@ pub(super) struct Enqueuer {
 }
 
 impl Enqueuer {
-    pub(super) fn start(pool: PgPool, catalog: Catalog, wakeup: Wakeup) -> Self {
+    pub(super) fn start(pool: &PgPool, catalog: &Catalog, wakeup: &Wakeup) -> Self {
         let (sender, receiver) = mpsc::channel(4 * BATCH_CAP);
         let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..TASKS {
@@ -202,33 +205,44 @@ impl Writer {
         }
     }
 
+    /// Writes a batch; if that fails as a whole, run by run, so that one bad run harms no other.
     async fn write(&self, batch: Vec<(NewRun, Reply)>) {
-        let (mut runs, mut replies): (Vec<_>, Vec<_>) = (Vec::new(), Vec::new());
-        for (run, reply) in batch {
-            runs.push(run);
-            replies.push(reply);
-        }
+        let (runs, replies): (Vec<NewRun>, Vec<Reply>) = batch.into_iter().unzip();
         match self.attempt(&runs).await {
             Ok(outcomes) => {
                 let ready = runs.iter().filter(|run| run.start_at.is_none()).count();
                 self.wakeup.ready(&self.pool, ready);
                 for (reply, outcome) in replies.into_iter().zip(outcomes) {
-                    drop(reply.send(Ok(outcome)));
-                }
-            }
-            Err(_) if runs.len() > 1 => {
-                for (run, reply) in runs.into_iter().zip(replies) {
-                    Box::pin(self.write(vec![(run, reply)])).await;
+                    answer(reply, Ok(outcome));
                 }
             }
             Err(error) => {
-                let mut error = Some(error);
-                for reply in replies {
-                    let error = error.take();
-                    drop(error.map(|error| reply.send(Err(error))));
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    runs = runs.len(),
+                    "a batch was not enqueued"
+                );
+                for (run, reply) in runs.into_iter().zip(replies) {
+                    answer(reply, self.write_alone(&run).await);
                 }
             }
         }
+    }
+
+    /// Writes one run after a failure whose answer may have been lost: if the run is there, it was written.
+    async fn write_alone(&self, run: &NewRun) -> Result<Enqueued, StoreError> {
+        let mut connection = self.pool.acquire().await.map_err(StoreError::database("connect to enqueue"))?;
+        if control::header(&mut connection, run.id, false).await?.is_some() {
+            self.wakeup.ready(&self.pool, 1);
+            return Ok(Enqueued::Created(run.id));
+        }
+        drop(connection);
+        let outcomes = self.attempt(std::slice::from_ref(run)).await?;
+        self.wakeup.ready(&self.pool, 1);
+        outcomes
+            .into_iter()
+            .next()
+            .ok_or_else(|| StoreError::database("enqueue a run")(sqlx::Error::RowNotFound))
     }
 
     async fn attempt(&self, runs: &[NewRun]) -> Result<Vec<Enqueued>, StoreError> {
@@ -244,6 +258,11 @@ impl Writer {
         transaction.commit().await.map_err(StoreError::database("commit what was enqueued"))?;
         Ok(outcomes)
     }
+}
+
+fn answer(reply: Reply, outcome: Result<Enqueued, StoreError>) {
+    // Whoever asked may have gone away; the run is durable all the same.
+    drop(reply.send(outcome));
 }
 
 /// Writes runs and their projections on the caller's connection.

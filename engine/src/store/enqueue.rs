@@ -3,7 +3,7 @@
 use crate::{
     chain::Hash,
     error::StoreError,
-    event::EventRecord,
+    event::{Event, EventRecord},
     id::{DefinitionId, RunId},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -91,10 +91,8 @@ struct Columns {
 impl Columns {
     fn push(&mut self, run: &NewRun) {
         let guard = run.guard.as_ref();
-        let fork = match &run.created.event {
-            crate::event::Event::Created(created) => created.fork.as_ref(),
-            _ => None,
-        };
+        let fork =
+            if let Event::Created(created) = &run.created.event { created.fork.as_ref() } else { None };
         self.bucket.push(run.id.bucket().as_i16());
         self.id.push(run.id.as_uuid());
         self.workflow.push(run.definition.workflow.to_string());
@@ -176,7 +174,8 @@ type HeldKeys = HashMap<Vec<u8>, (RunId, Vec<u8>)>;
 
 /// Finds the runs that the held keys name.
 async fn held_keys(connection: &mut PgConnection, runs: &[&NewRun]) -> Result<HeldKeys, StoreError> {
-    let guards: Vec<_> = runs.iter().filter_map(|run| run.guard.as_ref().map(|guard| (run.id, guard))).collect();
+    let guards: Vec<_> =
+        runs.iter().filter_map(|run| run.guard.as_ref().map(|guard| (run.id, guard))).collect();
     let buckets: Vec<i16> = guards.iter().map(|(id, _)| id.bucket().as_i16()).collect();
     let hashes: Vec<Vec<u8>> = guards.iter().map(|(_, guard)| guard.key_hash.as_bytes().to_vec()).collect();
     let rows = sqlx::query!(

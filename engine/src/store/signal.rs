@@ -90,7 +90,12 @@ pub async fn pending(
             row: format!("{run} number {}", row.number),
             problem: error.to_string(),
         })?;
-        Ok(SignalReceived { signal: name.to_owned(), number: row.number, from: Actor::new(&row.actor), payload })
+        Ok(SignalReceived {
+            signal: name.to_owned(),
+            number: row.number,
+            from: Actor::new(&row.actor),
+            payload,
+        })
     })
     .transpose()
 }

@@ -57,7 +57,10 @@ impl Cluster {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let cluster = Self { directory: directory.to_owned(), port };
         let data = cluster.data();
-        cluster.run("initdb", &["--pgdata", &data, "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"]);
+        cluster.run(
+            "initdb",
+            &["--pgdata", &data, "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"],
+        );
         // A killed server loses nothing without fsync: what it wrote is the kernel's.
         let conf = format!(
             "port={port}\nlisten_addresses='127.0.0.1'\nunix_socket_directories=''\nmax_connections=300\n\

@@ -29,7 +29,20 @@ impl Database {
         let mut admin = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
         let template = template(&server, &mut admin).await;
         let name = format!("test_{:032x}", u128::from_be_bytes(entropy()));
-        admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE {template}"))).await.unwrap();
+        admin
+            .execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE {template}")))
+            .await
+            .unwrap();
+        admin.close().await.unwrap();
+        Self { server, name }
+    }
+
+    /// A database without any table.
+    pub(crate) async fn empty() -> Self {
+        let server = tokio::task::spawn_blocking(cluster::shared_url).await.unwrap();
+        let mut admin = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
+        let name = format!("test_{:032x}", u128::from_be_bytes(entropy()));
+        admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
         admin.close().await.unwrap();
         Self { server, name }
     }
@@ -66,7 +79,8 @@ pub(crate) async fn connect(url: &str) -> PgPool {
 /// The migrated template; whoever comes first makes it, under a lock of the server.
 async fn template(server: &str, admin: &mut PgConnection) -> String {
     let migrations: Vec<u8> = MIGRATOR.iter().flat_map(|migration| migration.checksum.to_vec()).collect();
-    let name = format!("template_{}", &Hash::of(&[&migrations, TEST_CLOCK.as_bytes()].concat()).to_string()[..16]);
+    let name =
+        format!("template_{}", &Hash::of(&[&migrations, TEST_CLOCK.as_bytes()].concat()).to_string()[..16]);
     admin.execute("SELECT pg_advisory_lock(4815162342)").await.unwrap();
     let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
         .bind(&name)

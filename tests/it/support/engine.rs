@@ -124,8 +124,17 @@ impl Builder {
         let clock = Clock::default();
         let client = Client::new(pool.clone(), catalog.clone(), clock.clone(), Wakeup::new(self.notify));
         let (options, notify) = (self.options, self.notify);
-        let mut engine =
-            TestEngine { database, pool, catalog, client, clock, script, options, notify, workers: Vec::new() };
+        let mut engine = TestEngine {
+            database,
+            pool,
+            catalog,
+            client,
+            clock,
+            script,
+            options,
+            notify,
+            workers: Vec::new(),
+        };
         engine.calibrate().await;
         for _ in 0..self.workers {
             engine.add_worker().await;
@@ -269,7 +278,9 @@ impl TestEngine {
         let mut checkpoints = BTreeMap::new();
         for record in self.log(run).await {
             if let Event::StepCompleted(_) = record.event {
-                *checkpoints.entry(record.step.map_or_else(String::new, |step| step.to_string())).or_default() += 1;
+                *checkpoints
+                    .entry(record.step.map_or_else(String::new, |step| step.to_string()))
+                    .or_default() += 1;
             }
         }
         checkpoints
@@ -319,14 +330,26 @@ impl TestEngine {
 
     /// Moves the database's clock on. Workers stay alive; what sleeps may become due.
     pub(crate) async fn advance_clock(&self, by: Duration) {
-        sqlx::query("UPDATE workers SET expires_at = expires_at + $1").bind(interval(by)).execute(&self.pool).await.unwrap();
-        sqlx::query("UPDATE live_runs SET deadline_at = deadline_at + $1").bind(interval(by)).execute(&self.pool).await.unwrap();
+        sqlx::query("UPDATE workers SET expires_at = expires_at + $1")
+            .bind(interval(by))
+            .execute(&self.pool)
+            .await
+            .unwrap();
+        sqlx::query("UPDATE live_runs SET deadline_at = deadline_at + $1")
+            .bind(interval(by))
+            .execute(&self.pool)
+            .await
+            .unwrap();
         self.jump(by).await;
     }
 
     /// Moves the database's clock on past every lease and deadline.
     pub(crate) async fn jump(&self, by: Duration) {
-        sqlx::query("UPDATE test_clock SET ahead = ahead + $1").bind(interval(by)).execute(&self.pool).await.unwrap();
+        sqlx::query("UPDATE test_clock SET ahead = ahead + $1")
+            .bind(interval(by))
+            .execute(&self.pool)
+            .await
+            .unwrap();
         self.calibrate().await;
     }
 

@@ -55,6 +55,7 @@ impl TestEngine {
             clock: self.clock.clone(),
             actor: Actor::new(&format!("worker:{name}")),
             fence: fence.clone(),
+            pace: std::time::Duration::ZERO,
         };
         let keyed = self.catalog.limits_keys();
         HandWorker { id, fence, executor, definitions: self.catalog.advertised(), pool, keyed }

@@ -1,6 +1,7 @@
 //! What the tests are written with: a database each, a workflow whose steps do as they are told, workers that run by
 //! themselves or by hand.
 
+pub(crate) mod app;
 pub(crate) mod cluster;
 pub(crate) mod database;
 pub(crate) mod engine;
@@ -9,6 +10,7 @@ pub(crate) mod hand;
 pub(crate) mod proxy;
 pub(crate) mod script;
 
+pub(crate) use app::TestApp;
 pub(crate) use engine::{TestEngine, seconds};
 pub(crate) use script::{Act, Call, Gate, Script};
 

@@ -121,7 +121,12 @@ async fn ending(over: CancellationToken, direction: impl Future<Output = ()>) {
     over.cancel();
 }
 
-async fn upstream(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, orders: Arc<Orders>, doomed: Arc<AtomicBool>) {
+async fn upstream(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    orders: Arc<Orders>,
+    doomed: Arc<AtomicBool>,
+) {
     let mut buffer = vec![0; 1 << 20];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         if let Some(gate) = orders.gate(&buffer[..length]) {

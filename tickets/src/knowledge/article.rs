@@ -35,4 +35,14 @@ impl Article {
             .chain(self.good_to_know.iter().map(String::as_str))
             .chain(std::iter::once(self.when_to_contact.as_str()))
     }
+
+    /// The article as a Markdown page.
+    pub fn to_markdown(&self) -> String {
+        let numbered: Vec<String> = (1..).zip(&self.steps).map(|(n, step)| format!("{n}. {step}")).collect();
+        let (steps, facts) = (numbered.join("\n"), self.good_to_know.join("\n- "));
+        format!(
+            "# {}\n\n{}\n\n## Steps\n\n{steps}\n\n## Good to know\n\n- {facts}\n\n## When to contact us\n\n{}\n",
+            self.title, self.summary, self.when_to_contact,
+        )
+    }
 }

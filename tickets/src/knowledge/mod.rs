@@ -1,11 +1,20 @@
-//! The knowledge base: articles, how they are read from files, and the set that comes with the program.
+//! The knowledge base: articles, how they are read from files, the set that comes with the program, and the table
+//! `articles`.
 
 mod article;
 mod id;
 mod parse;
+mod row;
+mod search;
 mod shipped;
+mod store;
+mod typo;
+mod words;
 
 pub use article::Article;
 pub use id::{ArticleId, NotAnArticleId};
 pub use parse::ArticleError;
 pub use shipped::shipped_articles;
+pub use row::{Source, StoredArticle};
+pub use search::{Found, Search, search};
+pub use store::{delete, get, list, put, seed};

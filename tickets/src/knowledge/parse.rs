@@ -65,7 +65,10 @@ fn field<'a>(front: &'a str, name: &str) -> Result<&'a str, String> {
 
 fn unquoted(value: &str) -> &str {
     let value = value.trim();
-    value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value)
+    value
+        .strip_prefix('"')
+        .and_then(|value| value.strip_suffix('"'))
+        .unwrap_or(value)
 }
 
 /// Reads `[a, b, "c"]`.

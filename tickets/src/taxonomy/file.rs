@@ -3,8 +3,9 @@
 //! Invariant: names are unique, the fallback is one of them, every weight is positive and finite.
 
 use super::category::{Category, NotACategory};
-use crate::language::Language;
+use crate::{language::Language, word::closed_words};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// The categories in use.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +28,8 @@ pub struct CategoryEntry {
     pub examples: Vec<String>,
     /// Words that speak for it.
     pub keywords: Vec<Keyword>,
+    /// Things that speak for it, whatever the language.
+    pub cues: BTreeMap<Cue, f64>,
 }
 
 /// A word or phrase that speaks for a category.
@@ -38,6 +41,22 @@ pub struct Keyword {
     pub phrase: String,
     /// How much it says.
     pub weight: f64,
+}
+
+closed_words! {
+    /// A thing in a ticket's text that speaks for a category.
+    Cue {
+        /// An order number.
+        OrderId => "order_id",
+        /// An invoice number.
+        InvoiceId => "invoice_id",
+        /// A sum of money.
+        Amount => "amount",
+        /// An error code.
+        ErrorCode => "error_code",
+        /// The version of a program or system.
+        Version => "version",
+    }
 }
 
 /// Teams that take over whatever the category.
@@ -130,6 +149,8 @@ struct CategorySection {
     examples: Vec<String>,
     #[serde(default)]
     keywords: Vec<KeywordSection>,
+    #[serde(default)]
+    cues: BTreeMap<Cue, f64>,
 }
 
 #[derive(Deserialize)]
@@ -150,12 +171,14 @@ impl TryFrom<CategorySection> for CategoryEntry {
             description,
             examples,
             keywords,
+            cues,
         } = section;
-        if let Some(wrong) = keywords
+        let mut weights = keywords
             .iter()
-            .find(|group| !(group.weight.is_finite() && group.weight > 0.0))
-        {
-            return Err(TaxonomyError::Weight(name, wrong.weight));
+            .map(|group| group.weight)
+            .chain(cues.values().copied());
+        if let Some(wrong) = weights.find(|weight| !(weight.is_finite() && *weight > 0.0)) {
+            return Err(TaxonomyError::Weight(name, wrong));
         }
         let spread = |group: KeywordSection| {
             let KeywordSection {
@@ -176,6 +199,7 @@ impl TryFrom<CategorySection> for CategoryEntry {
             description,
             examples,
             keywords,
+            cues,
         })
     }
 }
@@ -193,7 +217,7 @@ pub enum TaxonomyError {
     #[error("the taxonomy's fallback {0} is none of its categories")]
     Fallback(Category),
     /// A weight is not above zero.
-    #[error("category {0} has keywords of weight {1}; a weight must be above zero")]
+    #[error("category {0} has words of weight {1}; a weight must be above zero")]
     Weight(Category, f64),
 }
 

@@ -5,5 +5,5 @@ mod file;
 mod priority;
 
 pub use category::{Category, NotACategory};
-pub use file::{CategoryEntry, Escalation, Keyword, Taxonomy, TaxonomyError};
+pub use file::{CategoryEntry, Cue, Escalation, Keyword, Taxonomy, TaxonomyError};
 pub use priority::Priority;

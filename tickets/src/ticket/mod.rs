@@ -1,12 +1,30 @@
-//! A ticket as a customer hands it in.
+//! A ticket as a customer hands it in, and as it stands afterwards.
 
+mod cursor;
+mod edit;
 mod error;
+mod filter;
 mod json;
 mod metadata;
 mod new;
+mod row;
+mod stats;
+mod status;
+mod store;
 mod text;
+pub mod topics;
+mod view;
 
+pub use cursor::{Cursor, CursorError};
+pub use edit::TicketEdit;
 pub use error::{FieldError, FieldErrorCode};
+pub use filter::{Direction, Page, Paging, Sort, SortKey, TicketFilter};
 pub use metadata::Metadata;
 pub use new::{Channel, ContentHash, NewTicket};
 pub use text::{Body, CustomerId, Subject};
+pub use row::TicketRow;
+pub(crate) use row::load;
+pub use stats::{Latency, TicketStats, awaiting_approval, stats};
+pub use status::TicketStatus;
+pub use store::{earlier_of_customer, get, list, similar_solved};
+pub use view::Ticket;

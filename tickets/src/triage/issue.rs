@@ -55,6 +55,8 @@ closed_words! {
         Notifications => "notifications",
         /// An export or import does not work.
         DataExport => "data_export",
+        /// Something else in the software fails.
+        SoftwareError => "software_error",
         /// The parcel has not arrived.
         NotDelivered => "not_delivered",
         /// The item is damaged or faulty.
@@ -116,6 +118,7 @@ impl IssueType {
             | Self::Webhook
             | Self::Notifications
             | Self::DataExport
+            | Self::SoftwareError
             | Self::NotDelivered
             | Self::Damaged
             | Self::WrongItem

@@ -1,0 +1,16 @@
+//! How requests are read: every fault is found at the edge and named, and each reader fails with a [`Problem`].
+//!
+//! [`Problem`]: crate::problem::Problem
+
+mod body;
+mod fields;
+mod header;
+mod json;
+mod params;
+mod path;
+
+pub(crate) use body::{Body, BodyDocument, Media, RawBody, object};
+pub(crate) use header::{idempotency_key, matches_none, prefer_wait, traceparent};
+pub(crate) use json::parse_json;
+pub(crate) use params::Params;
+pub(crate) use path::{NamePath, RunPath};

@@ -1,0 +1,128 @@
+//! `ticketflow runs`: what operators do.
+
+use crate::{
+    http::Api,
+    output::{Column, Format, out, print, print_one, text},
+};
+use anyhow::Context as _;
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+
+const STEP_COLUMNS: [Column; 5] = [
+    ("STEP", "name"),
+    ("STATUS", "status"),
+    ("ATTEMPTS", "attempts"),
+    ("MS", "duration_ms"),
+    ("ERROR", "last_error.message"),
+];
+
+/// What to do with a run.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum RunsCommand {
+    /// Let a paused, failed or cancelled run go on
+    Resume(ResumeArgs),
+    /// End a run
+    Cancel(ActionArgs),
+    /// Stop a run until it is resumed
+    Pause(ActionArgs),
+    /// End a backoff or a sleep now
+    Retry(ActionArgs),
+    /// Start a new run from a step of another
+    Fork(ForkArgs),
+    /// Say in words what a run is doing and why it does not move
+    Explain(ExplainArgs),
+}
+
+/// A run and a reason.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ActionArgs {
+    /// Id of the ticket
+    id: String,
+    /// Why: kept in the event log
+    #[arg(long)]
+    reason: String,
+}
+
+/// How to resume.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ResumeArgs {
+    #[command(flatten)]
+    action: ActionArgs,
+    /// Step to go on from [default: where it stood]
+    #[arg(long, value_name = "STEP")]
+    from_step: Option<String>,
+    /// Replace a step's output, as in `--edit extract=output.json`; may be repeated
+    #[arg(long = "edit", value_name = "STEP=FILE")]
+    edits: Vec<String>,
+}
+
+/// How to fork.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ForkArgs {
+    #[command(flatten)]
+    action: ActionArgs,
+    /// Step the new run starts with
+    #[arg(long, value_name = "STEP")]
+    from_step: String,
+    /// Replace the output of the step before it with this file's
+    #[arg(long, value_name = "FILE")]
+    edit: Option<PathBuf>,
+}
+
+/// A run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExplainArgs {
+    /// Id of the ticket
+    id: String,
+}
+
+pub(crate) async fn run(command: RunsCommand, api: &Api, format: Option<Format>) -> anyhow::Result<()> {
+    let format = format.unwrap_or_default();
+    let (id, verb, body) = match command {
+        RunsCommand::Explain(args) => return explain(&args.id, api, format).await,
+        RunsCommand::Cancel(args) => (args.id, "cancel", json!({ "reason": args.reason })),
+        RunsCommand::Pause(args) => (args.id, "pause", json!({ "reason": args.reason })),
+        RunsCommand::Retry(args) => (args.id, "retry", json!({ "reason": args.reason })),
+        RunsCommand::Resume(args) => {
+            let mut body = json!({ "reason": args.action.reason, "edited_outputs": edited(&args.edits)? });
+            body["from_step"] = json!(args.from_step);
+            (args.action.id, "resume", body)
+        }
+        RunsCommand::Fork(args) => {
+            let mut body = json!({ "reason": args.action.reason, "from_step": args.from_step });
+            if let Some(file) = args.edit {
+                body["edited_output"] = read_json(&file)?;
+            }
+            (args.action.id, "fork", body)
+        }
+    };
+    let answer: Value = api.post(&format!("/tickets/{id}/{verb}"), &body).await?.body;
+    print_one(&answer, format, "ticket_id")
+}
+
+fn edited(edits: &[String]) -> anyhow::Result<Map<String, Value>> {
+    edits
+        .iter()
+        .map(|edit| {
+            let (step, file) = edit.split_once('=').context("--edit takes STEP=FILE")?;
+            Ok((step.to_owned(), read_json(Path::new(file))?))
+        })
+        .collect()
+}
+
+fn read_json(file: &Path) -> anyhow::Result<Value> {
+    let json = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    serde_json::from_str(&json).with_context(|| format!("{} is not JSON", file.display()))
+}
+
+async fn explain(id: &str, api: &Api, format: Format) -> anyhow::Result<()> {
+    let run: Value = api.get(&format!("/tickets/{id}/run"), &[]).await?;
+    if format != Format::Table {
+        return print_one(&run, format, "id");
+    }
+    let waits = text(&run["waits_because"]);
+    let at = format!("{} at step {}", text(&run["status"]), text(&run["step"]));
+    out(&if waits.is_empty() { at } else { format!("{at}: {waits}") })?;
+    let steps = run["steps"].as_array().cloned().unwrap_or_default();
+    print(&steps, Format::Table, &STEP_COLUMNS, "name")
+}

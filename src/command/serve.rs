@@ -1,0 +1,133 @@
+//! `ticketflow up`, `api` and `worker`: the processes that serve.
+
+use crate::{
+    config::{Config, WorkerArgs},
+    exit::Exit,
+    output::say,
+    runtime::{self, Home},
+    telemetry,
+};
+use anyhow::Context as _;
+use std::net::SocketAddr;
+use ticketflow_api::{ApiSettings, ApiState};
+use ticketflow_engine::Client;
+use ticketflow_worker::Shutdown;
+use tokio::net::TcpListener;
+
+/// Flags of `up`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct UpArgs {
+    /// Address of the API [default: 127.0.0.1:8000]
+    #[arg(long, env = "TICKETFLOW_LISTEN")]
+    listen: Option<SocketAddr>,
+    #[command(flatten)]
+    worker: WorkerArgs,
+}
+
+/// Flags of `api`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ApiArgs {
+    /// Address of the API [default: 127.0.0.1:8000]
+    #[arg(long, env = "TICKETFLOW_LISTEN")]
+    listen: Option<SocketAddr>,
+}
+
+/// Flags of `worker`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct WorkerCommand {
+    #[command(flatten)]
+    worker: WorkerArgs,
+    /// Serve Prometheus metrics on this address
+    #[arg(long, env = "TICKETFLOW_METRICS_LISTEN")]
+    metrics: Option<SocketAddr>,
+}
+
+/// Database, API and worker in one process.
+pub(crate) async fn up(args: UpArgs, config: &Config) -> anyhow::Result<()> {
+    let shutdown = Shutdown::default();
+    runtime::stop_on_signals(&shutdown)?;
+    let listener = bind(config.listen(args.listen)).await?;
+    let home = Home::open(config).await?;
+    let outcome = serve_both(config, &args.worker, &home, listener, &shutdown).await;
+    home.close().await?;
+    outcome
+}
+
+async fn serve_both(
+    config: &Config,
+    args: &WorkerArgs,
+    home: &Home,
+    listener: TcpListener,
+    shutdown: &Shutdown,
+) -> anyhow::Result<()> {
+    let metrics = telemetry::start_metrics()?;
+    let pool = home.database.connect(config.max_connections()).await?;
+    runtime::migrate(&pool).await?;
+    let client = runtime::client(config, pool).await?;
+    let state = ApiState::new(client.clone(), api_settings(config), metrics, shutdown.stop.clone());
+    let worker = ticketflow_worker::run(client, config.worker(args), shutdown.clone());
+    say(&format!("ticketflow is up: http://{}", listener.local_addr()?));
+    let api = ticketflow_api::serve(listener, state, shutdown.stop.clone());
+    let (worker, ()) = tokio::join!(worker, api);
+    Ok(worker?)
+}
+
+/// The API alone.
+pub(crate) async fn api(args: ApiArgs, config: &Config) -> anyhow::Result<()> {
+    let shutdown = Shutdown::default();
+    runtime::stop_on_signals(&shutdown)?;
+    let listener = bind(config.listen(args.listen)).await?;
+    let metrics = telemetry::start_metrics()?;
+    let client = connect(config).await?;
+    tokio::spawn(runtime::keep_time(client.clone(), shutdown.stop.clone()));
+    let state = ApiState::new(client, api_settings(config), metrics, shutdown.stop.clone());
+    say(&format!("the API listens on http://{}", listener.local_addr()?));
+    ticketflow_api::serve(listener, state, shutdown.stop.clone()).await;
+    Ok(())
+}
+
+/// A worker alone.
+pub(crate) async fn worker(args: WorkerCommand, config: &Config) -> anyhow::Result<()> {
+    let shutdown = Shutdown::default();
+    runtime::stop_on_signals(&shutdown)?;
+    if let Some(listen) = args.metrics {
+        telemetry::serve_metrics(listen)?;
+    }
+    let client = connect(config).await?;
+    Ok(ticketflow_worker::run(client, config.worker(&args.worker), shutdown).await?)
+}
+
+async fn connect(config: &Config) -> anyhow::Result<Client> {
+    let pool = Home::find(config)?.connect(config.max_connections()).await?;
+    let pending = runtime::pending_migrations(&pool).await?;
+    if pending > 0 {
+        let message = format!("the database lacks {pending} migrations; run `ticketflow migrate` first");
+        return Err(Exit::Failed.with(message));
+    }
+    runtime::client(config, pool).await
+}
+
+pub(crate) fn api_settings(config: &Config) -> ApiSettings {
+    let (file, default) = (&config.file.server, ApiSettings::default());
+    let window = file.idempotency_hours.map(|hours| chrono::TimeDelta::hours(hours.into()));
+    ApiSettings {
+        idempotency_key_window: window.unwrap_or(default.idempotency_key_window),
+        content_window: window.unwrap_or(default.content_window),
+        max_queue_depth: file.max_queue_depth.or(default.max_queue_depth),
+        ..default
+    }
+}
+
+/// Listens. Without access control only on the loopback address, unless told that something in front guards it.
+pub(crate) async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
+    if !listen.ip().is_loopback() && std::env::var_os("TICKETFLOW_TRUST_NETWORK").is_none() {
+        let message = format!(
+            "{listen} can be reached from other machines, and the API has no access control yet: listen on \
+             127.0.0.1 behind a proxy, or set TICKETFLOW_TRUST_NETWORK=1 where only trusted machines can connect"
+        );
+        return Err(Exit::Failed.with(message));
+    }
+    TcpListener::bind(listen).await.with_context(|| {
+        format!("cannot listen on {listen}; is another ticketflow running? Try --listen 127.0.0.1:0")
+    })
+}

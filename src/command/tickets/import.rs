@@ -1,0 +1,153 @@
+//! `ticketflow tickets import`: a CSV or JSONL file becomes tickets.
+//!
+//! Idempotent: a ticket with the same customer, subject and body is the same ticket, however often it is imported.
+//! What cannot become a ticket goes, with the reason, into a file beside the input; nothing is dropped silently.
+
+mod record;
+
+use crate::{
+    exit::Exit,
+    http::Api,
+    output::{Format, print_one, say},
+};
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressStyle};
+use record::{Mapping, Parsed, Record};
+use serde_json::{Value, json};
+use std::{
+    fs::File,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+/// What to import.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ImportArgs {
+    /// CSV (with a header line) or JSONL file
+    file: PathBuf,
+    /// Which column becomes which field, as in `--map body=message`; may be repeated
+    #[arg(long = "map", value_name = "FIELD=COLUMN", value_parser = record::parse_mapping)]
+    map: Vec<(String, String)>,
+    /// Customer of tickets that name none [default: import-<file name>]
+    #[arg(long)]
+    customer_id: Option<String>,
+    /// Only check the file
+    #[arg(long)]
+    dry_run: bool,
+    /// Where lines that are no tickets go [default: <file>.rejected.jsonl]
+    #[arg(long, value_name = "FILE")]
+    rejected: Option<PathBuf>,
+    /// Tickets in one request
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    batch: u16,
+}
+
+#[derive(Default)]
+struct Outcome {
+    created: u64,
+    replayed: u64,
+    rejected: u64,
+}
+
+pub(crate) async fn run(args: ImportArgs, api: &Api, format: Format) -> anyhow::Result<()> {
+    let mapping = Mapping::new(&args.map, args.customer_id.clone(), &args.file);
+    let records = record::read(&args.file, &mapping)?;
+    let rejected = args.rejected.clone().unwrap_or_else(|| rejected_beside(&args.file));
+    let mut rejects = Rejects { path: rejected, file: None, count: 0 };
+    let bar = progress(records.len() as u64);
+    let mut outcome = Outcome::default();
+    let mut batch = Vec::new();
+    for Record { line, parsed } in records {
+        match parsed {
+            Parsed::Ticket(ticket) => batch.push((line, ticket)),
+            Parsed::Rejected { reason, raw } => rejects.add(line, &reason, &raw)?,
+        }
+        bar.inc(1);
+        if batch.len() >= usize::from(args.batch) {
+            submit(api, &mut batch, args.dry_run, &mut outcome, &mut rejects).await?;
+        }
+    }
+    submit(api, &mut batch, args.dry_run, &mut outcome, &mut rejects).await?;
+    bar.finish_and_clear();
+    outcome.rejected = rejects.count;
+    report(&outcome, &rejects, args.dry_run, format)
+}
+
+async fn submit(
+    api: &Api,
+    batch: &mut Vec<(u64, Value)>,
+    dry_run: bool,
+    outcome: &mut Outcome,
+    rejects: &mut Rejects,
+) -> anyhow::Result<()> {
+    let batch = std::mem::take(batch);
+    if dry_run {
+        outcome.created += batch.len() as u64;
+        return Ok(());
+    }
+    if batch.is_empty() {
+        return Ok(());
+    }
+    let tickets: Vec<&Value> = batch.iter().map(|(_, ticket)| ticket).collect();
+    let answer: Value = api.post("/tickets/batch", &json!(tickets)).await?.body;
+    let results = answer["results"].as_array().context("the API's answer has no results")?;
+    for ((line, ticket), result) in batch.iter().zip(results) {
+        if result["ticket_id"].is_null() {
+            rejects.add(*line, &result["problem"].to_string(), &ticket.to_string())?;
+        } else if result["replayed"] == true {
+            outcome.replayed += 1;
+        } else {
+            outcome.created += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Lines that are no tickets, with the reason.
+struct Rejects {
+    path: PathBuf,
+    file: Option<File>,
+    count: u64,
+}
+
+impl Rejects {
+    fn add(&mut self, line: u64, reason: &str, raw: &str) -> anyhow::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => {
+                let file = File::create(&self.path);
+                none.insert(file.with_context(|| format!("cannot write {}", self.path.display()))?)
+            }
+        };
+        self.count += 1;
+        writeln!(file, "{}", json!({ "line": line, "reason": reason, "record": raw }))?;
+        Ok(())
+    }
+}
+
+fn rejected_beside(file: &Path) -> PathBuf {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    PathBuf::from(format!("{name}.rejected.jsonl"))
+}
+
+fn progress(records: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} tickets, {per_sec}");
+    ProgressBar::new(records).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn report(outcome: &Outcome, rejects: &Rejects, dry_run: bool, format: Format) -> anyhow::Result<()> {
+    let summary = json!({
+        "created": outcome.created,
+        "replayed": outcome.replayed,
+        "rejected": outcome.rejected,
+        "dry_run": dry_run,
+    });
+    print_one(&summary, format, "created")?;
+    if outcome.rejected > 0 {
+        say(&format!("{} lines are no tickets: see {}", outcome.rejected, rejects.path.display()));
+        if outcome.created + outcome.replayed == 0 {
+            return Err(Exit::Failed.with("nothing was imported"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! `ticketflow tickets`: submit, import, list, look at, wait for.
+
+mod import;
+mod query;
+mod submit;
+
+pub(crate) use query::all_events;
+
+use crate::{http::Api, output::Format};
+
+/// What to do with tickets.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum TicketsCommand {
+    /// Submit one ticket
+    Submit(submit::SubmitArgs),
+    /// Submit the tickets of a CSV or JSONL file; safe to repeat
+    Import(import::ImportArgs),
+    /// List tickets
+    List(query::ListArgs),
+    /// Show a ticket
+    Get(query::IdArgs),
+    /// Show what happened to a ticket
+    Events(query::IdArgs),
+    /// Wait until tickets are done
+    Wait(query::WaitArgs),
+}
+
+pub(crate) async fn run(command: TicketsCommand, api: &Api, format: Option<Format>) -> anyhow::Result<()> {
+    let format = format.unwrap_or_default();
+    match command {
+        TicketsCommand::Submit(args) => submit::run(args, api, format).await,
+        TicketsCommand::Import(args) => import::run(args, api, format).await,
+        TicketsCommand::List(args) => query::list(args, api, format).await,
+        TicketsCommand::Get(args) => query::get(args, api, format).await,
+        TicketsCommand::Events(args) => query::events(args, api, format).await,
+        TicketsCommand::Wait(args) => query::wait(args, api, format).await,
+    }
+}

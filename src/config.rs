@@ -1,0 +1,209 @@
+//! What the program was told: flag over environment over file over default.
+
+use anyhow::Context as _;
+use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use ticketflow_engine::{Backoff, Catalog};
+use ticketflow_worker::WorkerOptions;
+
+/// Where the API listens unless told otherwise.
+pub(crate) const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
+
+/// Options every command takes.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct GlobalArgs {
+    /// Configuration file [default: ticketflow.toml, if there is one]
+    #[arg(long, global = true, env = "TICKETFLOW_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Database to use [default: a private PostgreSQL that is started when needed]
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+    /// Where the private PostgreSQL keeps its data
+    #[arg(long, global = true, env = "TICKETFLOW_DATA_DIR", value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// What to log, as in `info` or `ticketflow_worker=debug`
+    #[arg(long, global = true, env = "TICKETFLOW_LOG", value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// Log lines as JSON
+    #[arg(long, global = true, env = "TICKETFLOW_LOG_JSON")]
+    pub(crate) log_json: bool,
+    /// API that client commands talk to
+    #[arg(
+        long,
+        global = true,
+        env = "TICKETFLOW_URL",
+        default_value = "http://127.0.0.1:8000",
+        value_name = "URL"
+    )]
+    pub(crate) url: String,
+}
+
+/// The configuration file.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct File {
+    pub(crate) server: Server,
+    pub(crate) database: DatabaseSection,
+    pub(crate) worker: Worker,
+    pub(crate) steps: BTreeMap<String, StepSection>,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Server {
+    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) max_queue_depth: Option<u64>,
+    pub(crate) idempotency_hours: Option<u32>,
+}
+
+/// `[database]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct DatabaseSection {
+    pub(crate) url: Option<String>,
+    pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) max_connections: Option<u32>,
+    pub(crate) notify: Option<bool>,
+}
+
+/// `[worker]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Worker {
+    pub(crate) queues: Option<Vec<String>>,
+    pub(crate) capacity: Option<usize>,
+    pub(crate) lease_seconds: Option<u64>,
+    pub(crate) poll_ms: Option<u64>,
+    pub(crate) grace_seconds: Option<u64>,
+}
+
+/// `[steps.<name>]`: how a step of the ticket workflow is tried.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct StepSection {
+    pub(crate) max_attempts: Option<u32>,
+    pub(crate) timeout_ms: Option<u64>,
+    pub(crate) max_crashes: Option<u32>,
+    pub(crate) backoff: Option<Backoff>,
+}
+
+/// Flags of a worker.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct WorkerArgs {
+    /// Runs advanced at once [default: 128]
+    #[arg(long, env = "TICKETFLOW_CAPACITY")]
+    pub(crate) capacity: Option<usize>,
+    /// How long leases hold without a heartbeat [default: 15s]
+    #[arg(long, env = "TICKETFLOW_LEASE", value_parser = humantime::parse_duration)]
+    pub(crate) lease: Option<Duration>,
+    /// How long running steps may take to finish at a stop [default: 20s]
+    #[arg(long, env = "TICKETFLOW_GRACE", value_parser = humantime::parse_duration)]
+    pub(crate) grace: Option<Duration>,
+    /// Queue to claim from; may be repeated [default: those of the workflows]
+    #[arg(long = "queue", value_name = "NAME")]
+    pub(crate) queues: Vec<String>,
+    /// Pause before every step, to watch what happens
+    #[arg(long, value_parser = humantime::parse_duration)]
+    pub(crate) pace: Option<Duration>,
+}
+
+/// Everything the program was told.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) args: GlobalArgs,
+    pub(crate) file: File,
+}
+
+impl Config {
+    /// Reads the file and puts the flags over it.
+    pub(crate) fn load(args: GlobalArgs) -> anyhow::Result<Self> {
+        let file = match &args.config {
+            Some(path) => read(path)?,
+            None if Path::new("ticketflow.toml").exists() => read(Path::new("ticketflow.toml"))?,
+            None => File::default(),
+        };
+        Ok(Self { args, file })
+    }
+
+    pub(crate) fn database_url(&self) -> Option<String> {
+        self.args
+            .database_url
+            .clone()
+            .filter(|url| !url.is_empty())
+            .or_else(|| self.file.database.url.clone())
+    }
+
+    pub(crate) fn data_dir(&self) -> Option<PathBuf> {
+        self.args.data_dir.clone().or_else(|| self.file.database.data_dir.clone())
+    }
+
+    pub(crate) fn notify(&self) -> bool {
+        self.file.database.notify.unwrap_or(true)
+    }
+
+    pub(crate) fn max_connections(&self) -> u32 {
+        self.file.database.max_connections.unwrap_or(20)
+    }
+
+    pub(crate) fn listen(&self, flag: Option<SocketAddr>) -> SocketAddr {
+        flag.or(self.file.server.listen).unwrap_or(DEFAULT_LISTEN)
+    }
+
+    pub(crate) fn worker(&self, args: &WorkerArgs) -> WorkerOptions {
+        let (file, default) = (&self.file.worker, WorkerOptions::default());
+        let queues = Some(args.queues.clone()).filter(|queues| !queues.is_empty());
+        WorkerOptions {
+            name: worker_name(),
+            queues: queues.or_else(|| file.queues.clone()).unwrap_or_default(),
+            capacity: args.capacity.or(file.capacity).unwrap_or(default.capacity).max(1),
+            lease: args.lease.or(file.lease_seconds.map(Duration::from_secs)).unwrap_or(default.lease),
+            poll: file.poll_ms.map_or(default.poll, Duration::from_millis),
+            grace: args.grace.or(file.grace_seconds.map(Duration::from_secs)).unwrap_or(default.grace),
+            committers: default.committers,
+            pace: args.pace.unwrap_or_default(),
+        }
+    }
+
+    /// Puts the configured step policies over those of the definitions.
+    pub(crate) fn apply_policies(&self, catalog: &mut Catalog) -> anyhow::Result<()> {
+        for (step, section) in &self.file.steps {
+            catalog
+                .override_policy("ticket_triage", step, |policy| {
+                    policy.max_attempts = section.max_attempts.unwrap_or(policy.max_attempts).max(1);
+                    policy.timeout_ms = section.timeout_ms.unwrap_or(policy.timeout_ms).max(1);
+                    policy.max_crashes = section.max_crashes.unwrap_or(policy.max_crashes);
+                    policy.backoff = section.backoff.unwrap_or(policy.backoff);
+                })
+                .with_context(|| format!("[steps.{step}] in the configuration file"))?;
+        }
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<File> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("{} is not a valid configuration", path.display()))
+}
+
+fn worker_name() -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{host}-{}", std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_in_the_file_is_refused_by_name() {
+        let error = toml::from_str::<File>("[worker]\ncapasity = 3\n").unwrap_err().to_string();
+        assert!(error.contains("capasity") && error.contains("capacity"), "{error}");
+    }
+}

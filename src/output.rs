@@ -1,0 +1,112 @@
+//! What commands print: tables for people, JSON, CSV or ids for machines. Results go to standard output, everything
+//! else to standard error.
+
+use serde_json::Value;
+use std::io::{ErrorKind, Write};
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// One document.
+    Json,
+    /// One document a line.
+    Jsonl,
+    /// With a header line.
+    Csv,
+    /// Ids alone, one a line.
+    Ids,
+}
+
+/// A column: its title and where its value stands in a record.
+pub(crate) type Column = (&'static str, &'static str);
+
+/// Writes a line. A reader that went away (`| head`) ends the program quietly, as it does for others.
+pub(crate) fn out(line: &str) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{line}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        done => Ok(done?),
+    }
+}
+
+/// Writes a line for people who watch.
+pub(crate) fn say(line: &str) {
+    // Standard error may be closed; there is nobody to tell.
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// Prints records.
+pub(crate) fn print(records: &[Value], format: Format, columns: &[Column], id: &str) -> anyhow::Result<()> {
+    match format {
+        Format::Table => out(&table(records, columns).to_string()),
+        Format::Json => out(&serde_json::to_string_pretty(records)?),
+        Format::Jsonl => records.iter().try_for_each(|record| out(&record.to_string())),
+        Format::Ids => records.iter().try_for_each(|record| out(&text(&record[id]))),
+        Format::Csv => csv(records, columns),
+    }
+}
+
+/// Prints one record: field by field for people.
+pub(crate) fn print_one(record: &Value, format: Format, id: &str) -> anyhow::Result<()> {
+    match format {
+        Format::Table => {
+            let mut table = comfy_table::Table::new();
+            table.load_style(comfy_table::presets::NOTHING);
+            for (name, value) in record.as_object().into_iter().flatten() {
+                let shown = if value.is_object() || value.is_array() {
+                    serde_json::to_string_pretty(value)?
+                } else {
+                    text(value)
+                };
+                table.add_row([name.clone(), shown]);
+            }
+            out(&table.to_string())
+        }
+        Format::Json => out(&serde_json::to_string_pretty(record)?),
+        Format::Jsonl => out(&record.to_string()),
+        Format::Ids => out(&text(&record[id])),
+        Format::Csv => {
+            let columns: Vec<&String> = record.as_object().into_iter().flat_map(|map| map.keys()).collect();
+            let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
+            writer.write_record(&columns)?;
+            writer.write_record(columns.iter().map(|name| text(&record[name.as_str()])))?;
+            Ok(writer.flush()?)
+        }
+    }
+}
+
+fn table(records: &[Value], columns: &[Column]) -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
+    table.set_header(columns.iter().map(|(title, _)| *title));
+    for record in records {
+        table.add_row(columns.iter().map(|(_, path)| text(at(record, path))));
+    }
+    table
+}
+
+fn csv(records: &[Value], columns: &[Column]) -> anyhow::Result<()> {
+    let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
+    writer.write_record(columns.iter().map(|(title, _)| *title))?;
+    for record in records {
+        writer.write_record(columns.iter().map(|(_, path)| text(at(record, path))))?;
+    }
+    Ok(writer.flush()?)
+}
+
+fn at<'a>(record: &'a Value, path: &str) -> &'a Value {
+    path.split('.').fold(record, |value, key| &value[key])
+}
+
+/// A value as text, without quotes; control characters of a terminal are taken out.
+pub(crate) fn text(value: &Value) -> String {
+    let text = match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    };
+    text.chars().filter(|character| !character.is_control() || *character == '\n').collect()
+}

@@ -1,0 +1,164 @@
+//! Puts a process together: database, schema, catalog, engine client.
+
+use crate::{
+    config::Config,
+    database::Database,
+    exit::Exit,
+    postgres::{EmbeddedOptions, EmbeddedPostgres},
+};
+use anyhow::Context as _;
+use sqlx::{PgPool, migrate::Migrator};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use ticketflow_engine::{Catalog, Client, Clock, store::stats, wakeup::Wakeup};
+use ticketflow_worker::Shutdown;
+use ticketflow_workflows::TriageSettings;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+/// How often a process without a heartbeat compares its clock with the database's.
+const CALIBRATE_EVERY: Duration = Duration::from_mins(1);
+
+/// The database a process works on, and the server it runs for it, if it does.
+pub(crate) struct Home {
+    pub(crate) database: Database,
+    embedded: Option<Embedded>,
+}
+
+/// A private server and the task that restarts it when it dies.
+struct Embedded {
+    postgres: Arc<EmbeddedPostgres>,
+    supervisor: JoinHandle<()>,
+    ended: CancellationToken,
+}
+
+impl Home {
+    /// The configured database; else a private server, which is started.
+    pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
+        if let Some(url) = config.database_url() {
+            return Ok(Self { database: Database::new(url), embedded: None });
+        }
+        let options = EmbeddedOptions { data_dir: config.data_dir(), download: true, settings: Vec::new() };
+        let postgres = EmbeddedPostgres::start(options).await;
+        let postgres =
+            Arc::new(postgres.context("no database is configured, and the private one did not start")?);
+        let ended = CancellationToken::new();
+        let (supervised, token) = (postgres.clone(), ended.clone());
+        let supervisor = tokio::spawn(async move { supervised.supervise(token).await });
+        let database = Database::new(postgres.database_url().to_owned());
+        Ok(Self { database, embedded: Some(Embedded { postgres, supervisor, ended }) })
+    }
+
+    /// The configured database, or the private one another process runs. For commands that only look.
+    pub(crate) fn find(config: &Config) -> anyhow::Result<Database> {
+        let found = match config.database_url() {
+            Some(url) => Some(url),
+            None => EmbeddedPostgres::running(config.data_dir())?,
+        };
+        found.map(Database::new).ok_or_else(|| {
+            Exit::Unreachable.with(
+                "no database: set DATABASE_URL, or start the private one with `ticketflow up` and run this beside it",
+            )
+        })
+    }
+
+    /// The configured database, or the private one: used where it runs, started where not.
+    pub(crate) async fn find_or_open(config: &Config) -> anyhow::Result<Self> {
+        match Self::find(config) {
+            Ok(database) => Ok(Self { database, embedded: None }),
+            Err(_) => Self::open(config).await,
+        }
+    }
+
+    /// Stops the private server, if there is one.
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
+        let Some(Embedded { postgres, supervisor, ended }) = self.embedded else { return Ok(()) };
+        ended.cancel();
+        supervisor.await.context("the private PostgreSQL's supervisor failed")?;
+        match Arc::try_unwrap(postgres) {
+            Ok(postgres) => postgres.stop().await.context("the private PostgreSQL did not stop"),
+            // Only the supervisor shared it, and that has ended.
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// The engine's tables and the tickets', as one schema.
+fn migrator() -> Migrator {
+    let parts = [&ticketflow_engine::MIGRATOR, &ticketflow_tickets::MIGRATOR];
+    Migrator::with_migrations(parts.iter().flat_map(|part| part.iter()).cloned().collect())
+}
+
+/// Brings the schema up to date and the shipped articles in.
+pub(crate) async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
+    migrator().run(pool).await.context("the schema could not be brought up to date")?;
+    let mut connection = pool.acquire().await?;
+    ticketflow_tickets::knowledge::seed(&mut connection).await.context("the articles could not be stored")?;
+    Ok(())
+}
+
+/// How many migrations the database lacks.
+pub(crate) async fn pending_migrations(pool: &PgPool) -> anyhow::Result<usize> {
+    let migrated: bool =
+        sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(pool).await?;
+    let applied: Vec<i64> = if migrated {
+        sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success").fetch_all(pool).await?
+    } else {
+        Vec::new()
+    };
+    Ok(migrator().iter().filter(|migration| !applied.contains(&migration.version)).count())
+}
+
+/// The workflows, as configured.
+pub(crate) fn catalog(config: &Config, pool: &PgPool) -> anyhow::Result<Catalog> {
+    let mut catalog = ticketflow_workflows::catalog(TriageSettings::new(pool.clone()))?;
+    config.apply_policies(&mut catalog)?;
+    Ok(catalog)
+}
+
+/// An engine client on the pool, with its clock set.
+pub(crate) async fn client(config: &Config, pool: PgPool) -> anyhow::Result<Client> {
+    let clock = Clock::default();
+    calibrate(&pool, &clock).await?;
+    Ok(Client::new(pool.clone(), catalog(config, &pool)?, clock, Wakeup::new(config.notify())))
+}
+
+async fn calibrate(pool: &PgPool, clock: &Clock) -> anyhow::Result<()> {
+    let mut connection = pool.acquire().await?;
+    let sent = Instant::now();
+    let now = stats::now(&mut connection).await?;
+    clock.calibrate(now, chrono::TimeDelta::from_std(sent.elapsed())?);
+    Ok(())
+}
+
+/// Keeps a client's clock close to the database's, for processes without a worker.
+pub(crate) async fn keep_time(client: Client, ended: CancellationToken) {
+    while ended.run_until_cancelled(tokio::time::sleep(CALIBRATE_EVERY)).await.is_some() {
+        if let Err(error) = calibrate(client.pool(), client.clock()).await {
+            tracing::debug!(error = &*error as &dyn std::error::Error, "the clock was not compared");
+        }
+    }
+}
+
+/// Asks `shutdown` to stop at the first SIGINT or SIGTERM, and to cut off at the second.
+pub(crate) fn stop_on_signals(shutdown: &Shutdown) -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let shutdown = shutdown.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            tracing::info!("stopping; once more to cut off");
+            shutdown.request();
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! Logs and metrics of the process.
+
+use crate::config::GlobalArgs;
+use anyhow::Context as _;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use std::{io::IsTerminal, net::SocketAddr};
+use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
+
+/// Upper bounds of the histograms of durations, in seconds.
+const DURATIONS: [f64; 14] =
+    [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
+/// Upper bounds of the histogram of batch sizes.
+const BATCHES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// Starts logging to standard error. `quiet`: only warnings, unless asked for more.
+pub(crate) fn start_logging(args: &GlobalArgs, quiet: bool) -> anyhow::Result<()> {
+    let default = if quiet { "warn" } else { "info,sqlx=warn" };
+    let filter = EnvFilter::try_new(args.log.as_deref().unwrap_or(default))
+        .context("--log takes a filter like info or ticketflow_worker=debug")?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_span_events(FmtSpan::NONE)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    if args.log_json {
+        builder.json().init();
+    } else {
+        builder.compact().init();
+    }
+    Ok(())
+}
+
+/// Installs the recorder and returns the handle that renders what it holds.
+pub(crate) fn start_metrics() -> anyhow::Result<PrometheusHandle> {
+    let handle = builder()?.install_recorder().context("cannot install the metrics recorder")?;
+    ticketflow_api::describe_metrics();
+    Ok(handle)
+}
+
+/// Installs the recorder and serves it, for a process without an API.
+pub(crate) fn serve_metrics(listen: SocketAddr) -> anyhow::Result<()> {
+    let builder = builder()?.with_http_listener(listen);
+    builder.install().with_context(|| format!("cannot serve metrics on {listen}"))?;
+    ticketflow_engine::observe::describe();
+    Ok(())
+}
+
+fn builder() -> anyhow::Result<PrometheusBuilder> {
+    let builder = PrometheusBuilder::new().set_buckets(&DURATIONS)?;
+    let batch = Matcher::Full(ticketflow_engine::observe::COMMIT_BATCH.to_owned());
+    Ok(builder.set_buckets_for_metric(batch, &BATCHES)?)
+}

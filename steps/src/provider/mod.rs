@@ -1,0 +1,3 @@
+//! Who does the thinking for a step.
+
+pub mod offline;

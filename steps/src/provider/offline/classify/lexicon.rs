@@ -1,0 +1,181 @@
+//! Owns the words that speak for each category, and counts them.
+
+use super::{CategoryScore, descriptions::Descriptions, probabilities, spelling::Spelling};
+use crate::provider::offline::{
+    OfflineError,
+    extract::Traces,
+    reading::Reading,
+    text::{PhraseBook, Token},
+};
+use std::collections::{HashMap, HashSet};
+use ticketflow_tickets::{
+    language::Language,
+    taxonomy::{CategoryEntry, Cue, Taxonomy},
+};
+
+/// What a word counts more for standing in the subject.
+const IN_SUBJECT: f64 = 2.0;
+/// What a word counts for that was only understood after correcting its spelling.
+const CORRECTED: f64 = 0.7;
+/// What a foreign ticket's English words count.
+const BORROWED: f64 = 0.6;
+
+#[derive(Debug, Clone, Copy)]
+struct Vote {
+    category: usize,
+    weight: f64,
+}
+
+/// The categories' words.
+#[derive(Debug)]
+pub(in super::super) struct Lexicon {
+    categories: Vec<CategoryEntry>,
+    phrases: PhraseBook<Vote>,
+    spelling: HashMap<Language, Spelling>,
+    descriptions: Descriptions,
+}
+
+/// Weights so far, by category and word.
+type Tally = Vec<HashMap<String, f64>>;
+
+impl Lexicon {
+    /// Reads the words of `taxonomy`.
+    pub(in super::super) fn of(taxonomy: &Taxonomy) -> Result<Self, OfflineError> {
+        let categories = taxonomy.categories().to_vec();
+        let mut phrases = PhraseBook::default();
+        let mut languages = HashSet::from([Language::EN]);
+        for (category, entry) in categories.iter().enumerate() {
+            for keyword in &entry.keywords {
+                phrases.add(
+                    keyword.language,
+                    &keyword.phrase,
+                    Vote {
+                        category,
+                        weight: keyword.weight,
+                    },
+                )?;
+                languages.insert(keyword.language);
+            }
+        }
+        let known = |language: Language| phrases.of(language).single_words().map(|(word, _)| word);
+        let spelling = languages
+            .into_iter()
+            .map(|language| (language, Spelling::of(known(language))))
+            .collect();
+        let descriptions = Descriptions::of(&categories);
+        Ok(Self {
+            categories,
+            phrases,
+            spelling,
+            descriptions,
+        })
+    }
+
+    /// How much speaks for each category, in the taxonomy's order.
+    pub(in super::super) fn scores(&self, reading: &Reading, traces: Traces) -> Vec<CategoryScore> {
+        let mut tally: Tally = vec![HashMap::new(); self.categories.len()];
+        self.count(&mut tally, reading.language, &reading.subject_words, IN_SUBJECT);
+        self.count(&mut tally, reading.language, &reading.own_words, 1.0);
+        for (category, entry) in self.categories.iter().enumerate() {
+            for (cue, weight) in entry.cues.iter().filter(|(cue, _)| traces.hold(**cue)) {
+                tally[category].insert(cue.as_str().replace('_', " "), *weight);
+            }
+            let likeness = self.descriptions.likeness(category, &reading.words());
+            if likeness > 0.0 {
+                tally[category].insert("likeness to the description".to_owned(), likeness);
+            }
+        }
+        let sums: Vec<f64> = tally.iter().map(|words| words.values().sum()).collect();
+        let shares = probabilities(&sums);
+        let rows = self
+            .categories
+            .iter()
+            .zip(tally)
+            .zip(sums.into_iter().zip(shares));
+        rows.map(|((entry, words), (score, probability))| CategoryScore {
+            category: entry.name.clone(),
+            score,
+            probability,
+            words: ranked(words),
+        })
+        .collect()
+    }
+
+    /// Adds the phrases in `words`. At each place the longest phrase counts; a phrase that comes again counts less.
+    fn count(&self, tally: &mut Tally, language: Language, words: &[Token], factor: f64) {
+        let corrected = self.corrected(language, words);
+        let own = self
+            .phrases
+            .of(language)
+            .matches(&corrected)
+            .into_iter()
+            .map(|place| (place, 1.0));
+        let borrowed = if language == Language::EN {
+            Vec::new()
+        } else {
+            self.phrases.of(Language::EN).matches(&corrected)
+        };
+        let mut places: Vec<_> = own
+            .chain(borrowed.into_iter().map(|place| (place, BORROWED)))
+            .collect();
+        places.sort_by_key(|(place, _)| (std::cmp::Reverse(place.end - place.start), place.start));
+        let mut taken: HashMap<usize, usize> = HashMap::new();
+        let mut seen: HashMap<(&str, usize), i32> = HashMap::new();
+        for (place, share) in places {
+            let length = place.end - place.start;
+            if (place.start..place.end).any(|at| taken.get(&at).is_some_and(|other| *other > length)) {
+                continue;
+            }
+            taken.extend((place.start..place.end).map(|at| (at, length)));
+            let times = seen.entry((place.phrase, place.value.category)).or_default();
+            let doubted = if corrected[place.start].word == words[place.start].word {
+                1.0
+            } else {
+                CORRECTED
+            };
+            let weight = place.value.weight * factor * share * doubted * 0.4_f64.powi(*times);
+            *times += 1;
+            *tally[place.value.category]
+                .entry(format!("“{}”", place.phrase.replace('*', "…")))
+                .or_default() += weight;
+        }
+    }
+
+    fn corrected(&self, language: Language, words: &[Token]) -> Vec<Token> {
+        let Some(spelling) = self
+            .spelling
+            .get(&language)
+            .or_else(|| self.spelling.get(&Language::EN))
+        else {
+            return words.to_vec();
+        };
+        let correct = |token: &Token| match spelling.correct(&token.word) {
+            Some(word) => Token {
+                word: word.to_owned(),
+                ..token.clone()
+            },
+            None => token.clone(),
+        };
+        words.iter().map(correct).collect()
+    }
+}
+
+impl Traces {
+    const fn hold(self, cue: Cue) -> bool {
+        let count = match cue {
+            Cue::OrderId => self.orders,
+            Cue::InvoiceId => self.invoices,
+            Cue::Amount => self.amounts,
+            Cue::ErrorCode => self.error_codes,
+            Cue::Version => self.versions,
+        };
+        count > 0
+    }
+}
+
+/// The words by weight, most first; equal ones by name, so that two runs agree.
+fn ranked(words: HashMap<String, f64>) -> Vec<String> {
+    let mut words: Vec<_> = words.into_iter().collect();
+    words.sort_by(|left, right| right.1.total_cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
+    words.into_iter().map(|(word, _)| word).collect()
+}

@@ -1,0 +1,146 @@
+//! Owns addresses, telephone numbers, links and card numbers: what may identify a person or lead somewhere.
+
+use super::super::OfflineError;
+use regex::Regex;
+
+/// Finds addresses, telephone numbers, links and card numbers.
+#[derive(Debug)]
+pub(in super::super) struct Contacts {
+    email: Regex,
+    digits: Regex,
+    phone_cue: Regex,
+    url: Regex,
+    card: Regex,
+}
+
+impl Contacts {
+    pub(in super::super) fn load() -> Result<Self, OfflineError> {
+        Ok(Self {
+            email: Regex::new(
+                r"(?i)\b[a-z0-9][a-z0-9._%+-]{0,63}@[a-z0-9](?:[a-z0-9-]{0,62}\.)+[a-z]{2,24}\b",
+            )?,
+            digits: Regex::new(r"(?:\+|\(\+?)?[0-9](?:[0-9]|[ ().\u{a0}/-]{1,2}[0-9]){6,16}")?,
+            phone_cue: Regex::new(
+                r"(?i)(?:phone|tel|call|mobile|reach me|telefon|handy|móvil|movil|celular|whatsapp|sms|telemóvel|điện thoại|rappel|anrufen|fax)[^\n0-9]{0,24}$",
+            )?,
+            url: Regex::new(r#"(?i)\b(?:https?://|www\.)[^\s<>"'`)\]}]+"#)?,
+            card: Regex::new(r"\b[0-9](?:[ -]?[0-9]){12,18}\b")?,
+        })
+    }
+
+    /// E-mail addresses in `text`.
+    pub(in super::super) fn emails(&self, text: &str) -> Vec<String> {
+        once(self.email.find_iter(text).map(|found| found.as_str()))
+    }
+
+    /// Links in `text`, without the mark that ends the sentence around them.
+    pub(in super::super) fn urls(&self, text: &str) -> Vec<String> {
+        once(
+            self.url
+                .find_iter(text)
+                .map(|found| found.as_str().trim_end_matches(['.', ',', ';', ':', '!', '?'])),
+        )
+    }
+
+    /// Telephone numbers in `text`: written internationally, or led in by a word for telephone.
+    pub(in super::super) fn phones(&self, text: &str) -> Vec<String> {
+        let numbers = self.digits.find_iter(text).filter(|found| {
+            let before = &text[..found.start()];
+            let digits = found.as_str().chars().filter(char::is_ascii_digit).count();
+            let international = found.as_str().starts_with(['+', '(']) || found.as_str().starts_with("00");
+            let alone =
+                !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '/' | '.' | '#'));
+            alone && (8..=15).contains(&digits) && (international || self.phone_cue.is_match(before))
+        });
+        once(numbers.map(|found| found.as_str()))
+    }
+
+    /// Full card numbers in `text`: 13 to 19 digits whose check digit is right.
+    pub(in super::super) fn cards(&self, text: &str) -> Vec<String> {
+        once(
+            self.card
+                .find_iter(text)
+                .map(|found| found.as_str())
+                .filter(|number| passes_luhn(number)),
+        )
+    }
+}
+
+fn once<'a>(found: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for text in found {
+        if !kept.iter().any(|known| known == text) {
+            kept.push(text.to_owned());
+        }
+    }
+    kept
+}
+
+/// The check of ISO/IEC 7812: every second digit from the right doubled, the sum divisible by ten.
+fn passes_luhn(number: &str) -> bool {
+    let digits: Vec<u32> = number.chars().filter_map(|c| c.to_digit(10)).collect();
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(place, digit)| {
+            if place % 2 == 0 {
+                *digit
+            } else {
+                digit * 2 / 10 + digit * 2 % 10
+            }
+        })
+        .sum();
+    (13..=19).contains(&digits.len()) && sum.is_multiple_of(10) && digits.iter().any(|digit| *digit != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contacts() -> Contacts {
+        Contacts::load().unwrap()
+    }
+
+    #[test]
+    fn addresses_and_links_end_before_punctuation() {
+        assert_eq!(
+            contacts().emails("write to Garden.Shed+x@example.co.uk."),
+            ["Garden.Shed+x@example.co.uk"]
+        );
+        assert_eq!(
+            contacts().urls("see (https://a.example/b?c=d), or www.b.example!"),
+            ["https://a.example/b?c=d", "www.b.example"]
+        );
+    }
+
+    #[test]
+    fn telephone_numbers_need_a_sign_of_being_one() {
+        assert_eq!(
+            contacts().phones("reach me on +1 202 555 0142, mornings"),
+            ["+1 202 555 0142"]
+        );
+        assert_eq!(contacts().phones("Telefon: 030 1234567"), ["030 1234567"]);
+        for text in [
+            "order 4821300000",
+            "2026-02-07 21:58:12",
+            "ref 123-456-789",
+            "4111 1111 1111 1111",
+        ] {
+            assert!(contacts().phones(text).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn card_numbers_carry_their_check_digit() {
+        assert_eq!(
+            contacts().cards("Card 4111 1111 1111 1111, exp 09/28"),
+            ["4111 1111 1111 1111"]
+        );
+        assert!(
+            contacts()
+                .cards("4111 1111 1111 1112 or 0000000000000000")
+                .is_empty()
+        );
+    }
+}

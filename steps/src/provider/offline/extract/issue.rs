@@ -1,0 +1,208 @@
+//! Owns the concrete matter of a ticket, and what support needs to know for each.
+
+use super::super::{
+    OfflineError,
+    reading::Reading,
+    text::{PhraseBook, Token},
+};
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use ticketflow_tickets::{
+    language::Language,
+    taxonomy::Category,
+    triage::{Extraction, IssueType},
+};
+
+const SURE: f64 = 8.0;
+const STRONG: f64 = 3.0;
+const WEAK: f64 = 1.0;
+/// What counts more for standing in the subject.
+const IN_SUBJECT: f64 = 2.0;
+/// What a matter of the ticket's own category is ahead by.
+const OWN_CATEGORY: f64 = 4.0;
+
+/// Something support has to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in super::super) enum Need {
+    /// The order number.
+    OrderId,
+    /// The invoice number.
+    InvoiceId,
+    /// Invoice, order or amount with date of a payment.
+    PaymentReference,
+    /// Version of app or system.
+    Version,
+    /// Pictures of the item.
+    Photos,
+}
+
+impl Need {
+    /// Name of the question in the wording files.
+    pub(in super::super) const fn key(self) -> &'static str {
+        match self {
+            Self::OrderId => "order_id",
+            Self::InvoiceId => "invoice_id",
+            Self::PaymentReference => "payment_reference",
+            Self::Version => "version",
+            Self::Photos => "photos",
+        }
+    }
+
+    /// Whether `found`, taken from `text`, already holds it.
+    pub(in super::super) fn is_met(self, found: &Extraction, text: &str) -> bool {
+        match self {
+            Self::OrderId => found.order_id.is_some(),
+            Self::InvoiceId => !found.invoice_ids.is_empty(),
+            Self::PaymentReference => {
+                found.order_id.is_some() || !found.invoice_ids.is_empty() || !found.amounts.is_empty()
+            }
+            Self::Version => !found.versions.is_empty(),
+            Self::Photos => {
+                let folded = super::super::text::fold(text);
+                ["photo", "foto", "picture", "bild", "image", "imagen"]
+                    .iter()
+                    .any(|word| folded.contains(word))
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct IssueFile {
+    issue: Vec<IssueSection>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssueSection {
+    #[serde(rename = "type")]
+    issue: IssueType,
+    category: String,
+    article: Option<String>,
+    #[serde(default)]
+    needs: Vec<Need>,
+    #[serde(default)]
+    helps: Vec<Need>,
+    next: String,
+    #[serde(default)]
+    sure: BTreeMap<Language, Vec<String>>,
+    #[serde(default)]
+    strong: BTreeMap<Language, Vec<String>>,
+    #[serde(default)]
+    weak: BTreeMap<Language, Vec<String>>,
+}
+
+/// What is known about a matter.
+#[derive(Debug)]
+pub(in super::super) struct Matter {
+    issue: IssueType,
+    category: String,
+    /// Id of the article that usually answers it.
+    pub(in super::super) article: Option<String>,
+    /// What support must know before it can do anything.
+    pub(in super::super) needs: Vec<Need>,
+    /// What makes it quicker.
+    pub(in super::super) helps: Vec<Need>,
+    /// Name of the sentence that says what happens next.
+    pub(in super::super) next: String,
+}
+
+/// The matters and their phrases.
+#[derive(Debug)]
+pub(in super::super) struct Matters {
+    matters: Vec<Matter>,
+    phrases: PhraseBook<(usize, f64)>,
+}
+
+impl Matters {
+    /// Reads the matters that come with the program.
+    pub(in super::super) fn load() -> Result<Self, OfflineError> {
+        let file: IssueFile = toml::from_str(include_str!("../../../../data/issues.toml"))?;
+        let mut phrases = PhraseBook::default();
+        let mut matters = Vec::with_capacity(file.issue.len());
+        for (number, section) in file.issue.into_iter().enumerate() {
+            let IssueSection {
+                issue,
+                category,
+                article,
+                needs,
+                helps,
+                next,
+                sure,
+                strong,
+                weak,
+            } = section;
+            for (lists, weight) in [(sure, SURE), (strong, STRONG), (weak, WEAK)] {
+                for (language, phrase) in lists
+                    .into_iter()
+                    .flat_map(|(l, list)| list.into_iter().map(move |p| (l, p)))
+                {
+                    phrases.add(language, &phrase, (number, weight))?;
+                }
+            }
+            matters.push(Matter {
+                issue,
+                category,
+                article,
+                needs,
+                helps,
+                next,
+            });
+        }
+        Ok(Self { matters, phrases })
+    }
+
+    /// What is known about `issue`; none for a plain question.
+    pub(in super::super) fn of(&self, issue: IssueType) -> Option<&Matter> {
+        self.matters.iter().find(|matter| matter.issue == issue)
+    }
+
+    /// The category that matters of that kind usually belong to.
+    pub(in super::super) fn category(&self, issue: IssueType) -> &str {
+        self.of(issue).map_or("general", |matter| &matter.category)
+    }
+
+    /// The matter whose phrases speak loudest, those of `category` being ahead.
+    pub(super) fn issue(&self, reading: &Reading, category: &Category) -> IssueType {
+        let mut scores: HashMap<usize, f64> = HashMap::new();
+        let parts = [(&reading.subject_words, IN_SUBJECT), (&reading.own_words, 1.0)];
+        for (number, score) in parts
+            .iter()
+            .flat_map(|(words, factor)| self.scores(reading.language, words, *factor))
+        {
+            *scores.entry(number).or_default() += score;
+        }
+        for (number, score) in &mut scores {
+            *score += if self.matters[*number].category == category.as_str() {
+                OWN_CATEGORY
+            } else {
+                0.0
+            };
+        }
+        let ahead = |(number, score): &(usize, f64), (other, best): &(usize, f64)| {
+            score.total_cmp(best).then(other.cmp(number))
+        };
+        let best = scores
+            .into_iter()
+            .max_by(ahead)
+            .map(|(number, _)| self.matters[number].issue);
+        match (best, category.as_str()) {
+            (_, "feature_request") => IssueType::FeatureRequest,
+            (Some(issue), _) => issue,
+            (None, _) => IssueType::Question,
+        }
+    }
+
+    /// Each phrase once, with what it adds to its matter.
+    fn scores(&self, language: Language, words: &[Token], factor: f64) -> Vec<(usize, f64)> {
+        let mut seen = HashSet::new();
+        let places = self.phrases.matches(language, words);
+        let fresh = places
+            .iter()
+            .filter(|place| seen.insert((place.phrase, place.value.0)));
+        fresh
+            .map(|place| (place.value.0, place.value.1 * factor))
+            .collect()
+    }
+}

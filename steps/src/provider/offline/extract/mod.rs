@@ -1,0 +1,157 @@
+//! Owns what a ticket names and asks for. Whatever it returns stands in the ticket, letter for letter.
+
+mod amounts;
+mod asks;
+mod codes;
+mod contacts;
+mod dates;
+mod identifiers;
+mod issue;
+mod product;
+
+pub(super) use contacts::Contacts;
+pub(super) use issue::{Matters, Need};
+
+use super::{OfflineError, priority::PriorityRules, reading::Reading};
+use amounts::Amounts;
+use asks::Asks;
+use codes::Codes;
+use dates::Dates;
+use identifiers::Identifiers;
+use product::Products;
+use ticketflow_tickets::{
+    taxonomy::Category,
+    triage::{Extraction, IssueType, Risk},
+};
+
+/// Longest list of anything.
+const MOST: usize = 20;
+
+/// Everything that finds something.
+#[derive(Debug)]
+pub(super) struct Extractor {
+    identifiers: Identifiers,
+    amounts: Amounts,
+    dates: Dates,
+    contacts: Contacts,
+    codes: Codes,
+    products: Products,
+    asks: Asks,
+    matters: Matters,
+}
+
+/// What of a ticket bears on its category.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Traces {
+    /// Orders named.
+    pub(super) orders: usize,
+    /// Invoices named.
+    pub(super) invoices: usize,
+    /// Sums named.
+    pub(super) amounts: usize,
+    /// Error codes named.
+    pub(super) error_codes: usize,
+    /// Versions named.
+    pub(super) versions: usize,
+}
+
+impl Extractor {
+    /// Compiles the patterns and reads the lists that come with the program.
+    pub(super) fn load() -> Result<Self, OfflineError> {
+        Ok(Self {
+            identifiers: Identifiers::load()?,
+            amounts: Amounts::load()?,
+            dates: Dates::load()?,
+            contacts: Contacts::load()?,
+            codes: Codes::load()?,
+            products: Products::load()?,
+            asks: Asks::load()?,
+            matters: Matters::load()?,
+        })
+    }
+
+    /// What is known about the matters.
+    pub(super) const fn matters(&self) -> &Matters {
+        &self.matters
+    }
+
+    /// Finds addresses, telephone numbers, links and card numbers.
+    pub(super) const fn contacts(&self) -> &Contacts {
+        &self.contacts
+    }
+
+    /// Order numbers in `text`.
+    pub(super) fn order_ids(&self, text: &str) -> Vec<String> {
+        self.identifiers.orders(text)
+    }
+
+    /// Invoice numbers in `text`.
+    pub(super) fn invoice_ids(&self, text: &str) -> Vec<String> {
+        self.identifiers.invoices(text)
+    }
+
+    /// What the ticket names and asks for, given its category.
+    pub(super) fn extract(
+        &self,
+        reading: &Reading,
+        category: &Category,
+        rules: &PriorityRules,
+    ) -> Extraction {
+        let text = reading.text();
+        let issue_type = self.matters.issue(reading, category);
+        let order_ids = first_in(&text, &reading.quoted, |text| self.identifiers.orders(text));
+        Extraction {
+            order_id: order_ids.first().cloned(),
+            order_ids,
+            invoice_ids: first_in(&text, &reading.quoted, |text| self.identifiers.invoices(text)),
+            product: self.products.find(reading, self.matters.category(issue_type)),
+            amounts: cut(self.amounts.find(&text)),
+            dates: cut(self.dates.find(&text)),
+            emails: cut(self.contacts.emails(&text)),
+            phones: cut(self.contacts.phones(&text)),
+            error_codes: cut(self.codes.errors(&text)),
+            versions: cut(self.codes.versions(&text)),
+            urls: cut(self.contacts.urls(&text)),
+            issue_type,
+            asks: self.asks.find(reading),
+            risks: self.risks(reading, issue_type, rules),
+        }
+    }
+
+    /// Counts what bears on the category.
+    pub(super) fn traces(&self, reading: &Reading) -> Traces {
+        let text = reading.text();
+        Traces {
+            orders: self.identifiers.orders(&text).len(),
+            invoices: self.identifiers.invoices(&text).len(),
+            amounts: self.amounts.find(&text).len(),
+            error_codes: self.codes.errors(&text).len(),
+            versions: self.codes.versions(&text).len(),
+        }
+    }
+
+    fn risks(&self, reading: &Reading, issue: IssueType, rules: &PriorityRules) -> Vec<Risk> {
+        let mut risks = rules.risks(reading.language, &reading.words());
+        if issue == IssueType::AccountCompromised {
+            risks.insert(Risk::Security);
+        }
+        if !reading.instructions.is_empty() {
+            risks.insert(Risk::Injection);
+        }
+        if !self.contacts.cards(&reading.text()).is_empty() {
+            risks.insert(Risk::CardNumber);
+        }
+        risks.into_iter().collect()
+    }
+}
+
+/// What the customer names, and only else what the customer quotes: the quoted mail may be about something older.
+fn first_in(own: &str, quoted: &str, find: impl Fn(&str) -> Vec<String>) -> Vec<String> {
+    let named = find(own);
+    cut(if named.is_empty() { find(quoted) } else { named })
+}
+
+fn cut<T>(mut found: Vec<T>) -> Vec<T> {
+    found.truncate(MOST);
+    found
+}

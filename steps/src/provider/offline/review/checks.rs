@@ -1,0 +1,305 @@
+//! Owns the checks, one function each. A check names what it found; it never changes the draft.
+
+use super::{
+    ReviewRequest, Reviewer,
+    quoted::{own_sentences, without_quotes, words_of},
+};
+use crate::provider::offline::{
+    reading::Reading,
+    text::{content, tokens},
+};
+use std::collections::BTreeSet;
+use ticketflow_tickets::{
+    knowledge::ArticleId,
+    language::Language,
+    triage::{Action, IssueType, PolicyViolation, ViolationCode},
+};
+
+/// Shortest and longest draft, in characters.
+const SHORTEST: usize = 80;
+const LONGEST: usize = 4_500;
+/// Words of an ask that, standing in the draft in a row, show that it was taken up.
+const TAKEN_UP: usize = 6;
+/// Share of an ask's content words that, standing in the draft, show the same.
+const MOSTLY: f64 = 0.5;
+/// Words in a row that show that an instruction was repeated.
+const REPEATED: usize = 5;
+/// Most characters of the draft that a detail shows.
+const SHOWN: usize = 120;
+
+/// A draft and what it may rest on.
+#[derive(Debug)]
+pub(super) struct Evidence<'a> {
+    reviewer: Reviewer<'a>,
+    reading: &'a Reading,
+    request: &'a ReviewRequest<'a>,
+    /// The ticket without what addresses the program, folded.
+    ticket: String,
+    /// The cited articles, folded.
+    articles: String,
+    /// The draft without its quotes of the ticket.
+    own: String,
+    /// The draft, folded.
+    draft: String,
+}
+
+impl<'a> Evidence<'a> {
+    pub(super) fn of(reviewer: Reviewer<'a>, reading: &'a Reading, request: &'a ReviewRequest<'a>) -> Self {
+        let ticket = words_of(&format!(
+            "{}\n{}\n{}",
+            reading.subject, reading.own, reading.quoted
+        ));
+        let cited = request
+            .articles
+            .iter()
+            .filter(|article| request.draft.cited_articles.contains(&article.id));
+        let articles: String = cited
+            .flat_map(|article| article.passages().map(words_of).collect::<Vec<_>>())
+            .collect();
+        let own = without_quotes(&request.draft.text, &ticket);
+        let draft = words_of(&request.draft.text);
+        Self {
+            reviewer,
+            reading,
+            request,
+            ticket,
+            articles,
+            own,
+            draft,
+        }
+    }
+
+    /// Everything that is wrong with the draft.
+    pub(super) fn violations(&self) -> Vec<PolicyViolation> {
+        let mut found = self.unanswered_asks();
+        found.extend(self.promises());
+        found.extend(self.personal_data());
+        found.extend(self.cards());
+        found.extend(self.tone());
+        found.extend(self.length());
+        found.extend(self.links());
+        found.extend(self.placeholders());
+        found.extend(self.language());
+        found.extend(self.citations());
+        found.extend(self.repeated_instructions());
+        found
+    }
+
+    fn unanswered_asks(&self) -> Vec<PolicyViolation> {
+        if self.request.extraction.issue_type == IssueType::Praise
+            || self.request.draft.action == Action::Handoff
+        {
+            return Vec::new();
+        }
+        let asks = self
+            .request
+            .extraction
+            .asks
+            .iter()
+            .filter(|ask| !self.is_taken_up(ask));
+        asks.map(|ask| violation(ViolationCode::UnansweredAsk, ask))
+            .collect()
+    }
+
+    /// Asks that the draft repeats but says nothing about.
+    pub(super) fn postponed_asks(&self) -> usize {
+        let said = self.content(&self.own);
+        let is_postponed = |ask: &&String| {
+            let asked = self.content(ask);
+            share(asked.intersection(&said).count(), asked.len().max(1)) < MOSTLY
+        };
+        self.request.extraction.asks.iter().filter(is_postponed).count()
+    }
+
+    fn content(&self, text: &str) -> BTreeSet<String> {
+        content(&tokens(text), |word| self.reviewer.languages.is_frequent(word))
+    }
+
+    fn is_taken_up(&self, ask: &str) -> bool {
+        let words = tokens(ask);
+        let start: Vec<&str> = words
+            .iter()
+            .skip_while(|w| w.word.len() < 2 || w.word.chars().all(|c| c.is_ascii_digit()))
+            .take(TAKEN_UP)
+            .map(|w| w.word.as_str())
+            .collect();
+        let quoted = !start.is_empty() && self.draft.contains(&format!(" {} ", start.join(" ")));
+        let (asked, said) = (self.content(ask), self.content(&self.request.draft.text));
+        let shared = asked.intersection(&said).count();
+        quoted || asked.is_empty() || share(shared, asked.len()) >= MOSTLY
+    }
+
+    fn promises(&self) -> Vec<PolicyViolation> {
+        let language = self.request.draft.language;
+        let sentences = own_sentences(&self.own, &self.articles);
+        let promising = sentences.into_iter().filter(|sentence| {
+            let words = tokens(sentence);
+            !self.reviewer.rules.promise.matches(language, &words).is_empty()
+        });
+        promising
+            .map(|sentence| violation(ViolationCode::UnsupportedPromise, sentence))
+            .collect()
+    }
+
+    fn personal_data(&self) -> Vec<PolicyViolation> {
+        let text = &self.request.draft.text;
+        let (contacts, extractor) = (self.reviewer.extractor.contacts(), self.reviewer.extractor);
+        let found = [
+            contacts.emails(text),
+            contacts.phones(text),
+            extractor.order_ids(text),
+            extractor.invoice_ids(text),
+        ];
+        let known = |data: &str| {
+            let words = words_of(data);
+            self.ticket.contains(&words) || self.articles.contains(&words)
+        };
+        let foreign = found.iter().flatten().filter(|data| !known(data));
+        foreign
+            .map(|data| violation(ViolationCode::ForeignPersonalData, data))
+            .collect()
+    }
+
+    fn cards(&self) -> Vec<PolicyViolation> {
+        let cards = self.reviewer.extractor.contacts().cards(&self.request.draft.text);
+        cards
+            .iter()
+            .map(|card| violation(ViolationCode::CardNumber, &format!("…{}", last_four(card))))
+            .collect()
+    }
+
+    fn tone(&self) -> Vec<PolicyViolation> {
+        let language = self.request.draft.language;
+        let mut found = Vec::new();
+        for sentence in own_sentences(&self.own, &self.articles) {
+            let words = tokens(sentence);
+            let shouted = words.iter().filter(|word| word.shouted).count();
+            let shouting = words.len() >= 4 && shouted * 2 > words.len();
+            let rude = !self.reviewer.rules.tone.matches(language, &words).is_empty();
+            if shouting || rude || sentence.contains("!!") {
+                found.push(violation(ViolationCode::Tone, sentence));
+            }
+        }
+        found
+    }
+
+    fn length(&self) -> Option<PolicyViolation> {
+        let length = self.request.draft.text.chars().count();
+        if length < SHORTEST {
+            Some(violation(
+                ViolationCode::TooShort,
+                &format!("{length} characters, at least {SHORTEST} help"),
+            ))
+        } else if length > LONGEST {
+            Some(violation(
+                ViolationCode::TooLong,
+                &format!("{length} characters, at most {LONGEST} are read"),
+            ))
+        } else {
+            None
+        }
+    }
+
+    fn links(&self) -> Vec<PolicyViolation> {
+        let text = &self.request.draft.text;
+        let links = self.reviewer.extractor.contacts().urls(text);
+        let emails = self.reviewer.extractor.contacts().emails(text);
+        let mut rest = text.clone();
+        for known in links.iter().chain(&emails) {
+            rest = rest.replace(known.as_str(), " ");
+        }
+        let hosts = self
+            .reviewer
+            .rules
+            .bare_host
+            .find_iter(&rest)
+            .map(|host| host.as_str().to_owned());
+        let foreign = links
+            .iter()
+            .filter(|link| !self.request.policy.allows(link))
+            .cloned()
+            .chain(hosts);
+        foreign
+            .map(|link| violation(ViolationCode::ForeignLink, &link))
+            .collect()
+    }
+
+    fn placeholders(&self) -> Vec<PolicyViolation> {
+        let found = self.reviewer.rules.placeholder.find_iter(&self.own);
+        found
+            .map(|place| violation(ViolationCode::Placeholder, place.as_str()))
+            .collect()
+    }
+
+    fn language(&self) -> Option<PolicyViolation> {
+        let asked = self.request.classification.language;
+        let expected = if self.reviewer.wordings.speak(asked) {
+            asked
+        } else {
+            Language::EN
+        };
+        let declared = self.request.draft.language;
+        let own = own_sentences(&self.own, &self.articles).join("\n");
+        let words = tokens(&own);
+        let written = self.reviewer.languages.language(&own, &words);
+        let fits =
+            (declared == asked || declared == expected) && (written == declared || words.len() < TAKEN_UP);
+        (!fits).then(|| {
+            violation(
+                ViolationCode::WrongLanguage,
+                &format!("{written} instead of {expected}"),
+            )
+        })
+    }
+
+    fn citations(&self) -> Vec<PolicyViolation> {
+        let known = |id: &ArticleId| {
+            self.request
+                .research
+                .articles
+                .iter()
+                .any(|hit| hit.article_id == *id)
+        };
+        let unknown = self.request.draft.cited_articles.iter().filter(|id| !known(id));
+        unknown
+            .map(|id| violation(ViolationCode::UnknownCitation, id.as_str()))
+            .collect()
+    }
+
+    /// Five words in a row, or a code or number, of a passage that addresses the program and that stand nowhere else.
+    fn repeated_instructions(&self) -> Vec<PolicyViolation> {
+        let elsewhere = |words: &str| self.ticket.contains(words) || self.articles.contains(words);
+        let mut found = Vec::new();
+        for passage in &self.reading.instructions {
+            let words: Vec<String> = tokens(passage).into_iter().map(|token| token.word).collect();
+            let rows = words.windows(REPEATED).map(|row| format!(" {} ", row.join(" ")));
+            let codes = words
+                .iter()
+                .filter(|word| word.len() >= 3 && word.chars().any(|c| c.is_ascii_digit()));
+            let signs = rows.chain(codes.map(|code| format!(" {code} ")));
+            let repeated = signs
+                .into_iter()
+                .find(|sign| self.draft.contains(sign.as_str()) && !elsewhere(sign));
+            found.extend(repeated.map(|sign| violation(ViolationCode::RepeatedInstruction, sign.trim())));
+        }
+        found
+    }
+}
+
+fn violation(code: ViolationCode, detail: &str) -> PolicyViolation {
+    let line = detail.split_whitespace().collect::<Vec<_>>().join(" ");
+    PolicyViolation {
+        code,
+        detail: line.chars().take(SHOWN).collect(),
+    }
+}
+
+fn last_four(card: &str) -> String {
+    let digits: Vec<char> = card.chars().filter(char::is_ascii_digit).collect();
+    digits[digits.len().saturating_sub(4)..].iter().collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of words")]
+fn share(part: usize, whole: usize) -> f64 {
+    part as f64 / whole as f64
+}

@@ -1,0 +1,16 @@
+//! How text is cut up and compared: without case, without accents, word by word, sentence by sentence.
+
+mod content;
+mod fold;
+mod passages;
+mod phrase;
+mod sentence;
+mod token;
+
+pub(super) use content::{content, stem};
+pub(super) use fold::fold;
+pub(super) use passages::InstructionWords;
+pub(super) use phrase::PhraseBook;
+pub use phrase::PhraseError;
+pub(super) use sentence::sentences;
+pub(super) use token::{Token, tokens};

@@ -1,0 +1,254 @@
+//! A faulty draft is sent back with notes, and the next draft mends what they name.
+
+use crate::desk::{Desk, Outcome, samples};
+use ticketflow_steps::provider::offline::{DraftRequest, Message, ReviewRequest};
+use ticketflow_tickets::{
+    knowledge::ArticleId,
+    language::Language,
+    triage::{Draft, Review, Verdict, ViolationCode},
+};
+
+const TICKET: Message<'_> = Message {
+    subject: "Parcel for order 48213 has not arrived",
+    body: "Hello, order 48213 was due on Monday and has not arrived. Where is my parcel? Can you search for it?",
+};
+
+fn review(desk: &Desk, outcome: &Outcome, draft: &Draft) -> Review {
+    desk.offline.review(&ReviewRequest {
+        message: TICKET,
+        classification: &outcome.classification,
+        extraction: &outcome.extraction,
+        research: &outcome.research,
+        articles: &desk.articles,
+        draft,
+        policy: &desk.policy,
+    })
+}
+
+fn codes(review: &Review) -> Vec<ViolationCode> {
+    review
+        .policy_violations
+        .iter()
+        .map(|violation| violation.code)
+        .collect()
+}
+
+/// What a model might add, and what the review must call it.
+const ADDITIONS: [(&str, ViolationCode); 13] = [
+    (
+        "We will refund 50 euros within 3 days.",
+        ViolationCode::UnsupportedPromise,
+    ),
+    ("We guarantee that it arrives.", ViolationCode::UnsupportedPromise),
+    (
+        "Write to jane.roe@example.org about it.",
+        ViolationCode::ForeignPersonalData,
+    ),
+    (
+        "It is the same as order 99999.",
+        ViolationCode::ForeignPersonalData,
+    ),
+    (
+        "Call +44 20 7946 0958 for help.",
+        ViolationCode::ForeignPersonalData,
+    ),
+    (
+        "Your card 4111 1111 1111 1111 was used.",
+        ViolationCode::CardNumber,
+    ),
+    ("It is your own fault.", ViolationCode::Tone),
+    ("PLEASE READ THE WHOLE PAGE NOW", ViolationCode::Tone),
+    (
+        "See https://help.example.com.evil.net/x for more.",
+        ViolationCode::ForeignLink,
+    ),
+    ("See tracking-help.xyz for more.", ViolationCode::ForeignLink),
+    ("Dear [customer name],", ViolationCode::Placeholder),
+    (
+        "Your parcel {{ order_id }} is on its way.",
+        ViolationCode::Placeholder,
+    ),
+    ("A very long sentence about nothing. ", ViolationCode::TooLong),
+];
+
+#[test]
+fn every_fault_is_found_and_mended() {
+    let desk = Desk::open();
+    let outcome = desk.work(TICKET);
+    assert_eq!(outcome.review.verdict, Verdict::Approve, "{:?}", outcome.review);
+    for (addition, code) in ADDITIONS {
+        let times = if code == ViolationCode::TooLong { 200 } else { 1 };
+        let faulty = Draft {
+            text: format!("{}\n\n{}", outcome.draft.text, addition.repeat(times)),
+            ..outcome.draft.clone()
+        };
+        let found = review(&desk, &outcome, &faulty);
+        assert!(
+            codes(&found).contains(&code),
+            "{addition}: {:?}",
+            found.policy_violations
+        );
+        assert_eq!(found.verdict, Verdict::Revise, "{addition}");
+        assert!(found.score < outcome.review.score, "{addition}");
+        let next = redraft(&desk, &outcome, &found.notes);
+        let reviewed = review(&desk, &outcome, &next);
+        assert_eq!(reviewed.policy_violations, [], "{addition}: {}", next.text);
+        assert_ne!(reviewed.verdict, Verdict::Revise, "{addition}");
+    }
+}
+
+fn redraft(desk: &Desk, outcome: &Outcome, notes: &[String]) -> Draft {
+    let request = DraftRequest {
+        message: TICKET,
+        classification: &outcome.classification,
+        extraction: &outcome.extraction,
+        research: &outcome.research,
+        articles: &desk.articles,
+        review_notes: notes,
+        revision: 1,
+    };
+    desk.offline.draft(&request).unwrap()
+}
+
+#[test]
+fn a_draft_that_leaves_out_an_ask_is_sent_back() {
+    let desk = Desk::open();
+    let outcome = desk.work(TICKET);
+    let text = "Hello,\n\nThank you for your message. The weather here is lovely today, and we hope you enjoy it.\n\nKind regards";
+    let found = review(
+        &desk,
+        &outcome,
+        &Draft {
+            text: text.to_owned(),
+            cited_articles: Vec::new(),
+            ..outcome.draft.clone()
+        },
+    );
+    assert!(codes(&found).contains(&ViolationCode::UnansweredAsk), "{found:?}");
+}
+
+#[test]
+fn a_draft_in_another_language_or_of_two_words_is_sent_back() {
+    let desk = Desk::open();
+    let outcome = desk.work(TICKET);
+    let german = "Guten Tag,\n\nvielen Dank für Ihre Nachricht. Wir sehen uns die Bestellung 48213 und das Paket an und melden uns bei Ihnen.";
+    let found = review(
+        &desk,
+        &outcome,
+        &Draft {
+            text: german.to_owned(),
+            language: Language::EN,
+            ..outcome.draft.clone()
+        },
+    );
+    assert!(codes(&found).contains(&ViolationCode::WrongLanguage), "{found:?}");
+    let short = review(
+        &desk,
+        &outcome,
+        &Draft {
+            text: "Thank you.".to_owned(),
+            ..outcome.draft.clone()
+        },
+    );
+    assert!(codes(&short).contains(&ViolationCode::TooShort), "{short:?}");
+}
+
+#[test]
+fn a_citation_out_of_the_air_is_sent_back() {
+    let desk = Desk::open();
+    let outcome = desk.work(TICKET);
+    let invented = ArticleId::parse("free-money").unwrap();
+    let found = review(
+        &desk,
+        &outcome,
+        &Draft {
+            cited_articles: vec![invented],
+            ..outcome.draft.clone()
+        },
+    );
+    assert!(
+        codes(&found).contains(&ViolationCode::UnknownCitation),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn an_articles_promise_is_policy_and_may_be_repeated() {
+    let desk = Desk::open();
+    let outcome = desk.work(TICKET);
+    let article = desk
+        .articles
+        .iter()
+        .find(|article| outcome.draft.cited_articles.contains(&article.id))
+        .unwrap();
+    let text = format!(
+        "{}\n\n{}",
+        outcome.draft.text,
+        article.passages().collect::<Vec<_>>().join("\n")
+    );
+    let found = review(
+        &desk,
+        &outcome,
+        &Draft {
+            text,
+            ..outcome.draft.clone()
+        },
+    );
+    assert!(
+        !codes(&found).contains(&ViolationCode::UnsupportedPromise),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_fault_that_two_drafts_did_not_mend_is_left_to_a_person() {
+    let desk = Desk::open();
+    let outcome = desk.work(TICKET);
+    let text = format!("{}\n\nWe will refund everything.", outcome.draft.text);
+    let last = review(
+        &desk,
+        &outcome,
+        &Draft {
+            text,
+            revision: 2,
+            ..outcome.draft.clone()
+        },
+    );
+    assert_eq!(last.verdict, Verdict::Human);
+}
+
+#[test]
+fn every_sample_can_be_drafted_whatever_the_notes_say() {
+    let desk = Desk::open();
+    for sample in samples() {
+        let first = desk.work(sample.message());
+        for code in ViolationCode::ALL {
+            let notes = [format!("{code}: something")];
+            let request = DraftRequest {
+                message: sample.message(),
+                classification: &first.classification,
+                extraction: &first.extraction,
+                research: &first.research,
+                articles: &desk.articles,
+                review_notes: &notes,
+                revision: 1,
+            };
+            let draft = desk.offline.draft(&request).unwrap();
+            let found = desk.offline.review(&ReviewRequest {
+                message: sample.message(),
+                classification: &first.classification,
+                extraction: &first.extraction,
+                research: &first.research,
+                articles: &desk.articles,
+                draft: &draft,
+                policy: &desk.policy,
+            });
+            assert!(
+                !codes(&found).contains(code),
+                "{code} in {}\n{}",
+                sample.subject,
+                draft.text
+            );
+        }
+    }
+}

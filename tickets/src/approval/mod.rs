@@ -1,0 +1,12 @@
+//! A person's decision on a draft: what is asked, what is answered, and the table `approvals`.
+
+mod decision;
+mod row;
+mod status;
+mod store;
+
+pub use decision::{ApprovalDecision, ApprovalRequest};
+pub use row::Approval;
+pub(crate) use row::{ApprovalRow, load};
+pub use status::ApprovalStatus;
+pub use store::{ApprovalCursor, Decided, Pending, decide, get, list_pending};

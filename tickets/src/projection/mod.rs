@@ -1,0 +1,46 @@
+//! Keeps the read models `tickets` and `approvals` up to date, in the transactions that write the log.
+//!
+//! What an event changes is decided by pure functions ([`patch`], [`request`]); [`write`] carries the outcome out for
+//! many tickets in few statements, [`verify`] folds whole logs with the same functions and compares.
+
+mod apply;
+mod outputs;
+mod patch;
+mod request;
+mod verify;
+mod write;
+
+use crate::observe;
+use futures::future::{BoxFuture, FutureExt};
+use sqlx::PgConnection;
+use ticketflow_engine::{Change, Projection};
+
+/// The projection of the ticket workflows.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TicketProjection;
+
+impl Projection for TicketProjection {
+    fn apply<'a>(
+        &'a self,
+        connection: &'a mut PgConnection,
+        changes: &'a [Change<'a>],
+    ) -> BoxFuture<'a, Result<(), sqlx::Error>> {
+        async move {
+            write::apply(connection, changes).await?;
+            observe::outcomes(changes);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn verify<'a>(
+        &'a self,
+        connection: &'a mut PgConnection,
+        logs: &'a [Change<'a>],
+    ) -> BoxFuture<'a, Result<Vec<String>, sqlx::Error>> {
+        verify::verify(connection, logs).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! Carries out what events change, for many tickets in few statements: the rows travel as one JSON array.
+//!
+//! Whoever writes a ticket's rows holds its run's lock, so rows are never locked in two orders.
+
+use super::{
+    apply::first_row,
+    patch::{TicketPatch, patch_of},
+    request::{Closing, requests},
+};
+use crate::{approval::ApprovalRow, ticket::TicketRow};
+use serde::Serialize;
+use sqlx::{PgConnection, types::Json};
+use ticketflow_engine::{Change, RunId, event::Event};
+
+/// A ticket's patch with its key.
+#[derive(Serialize)]
+struct Keyed {
+    bucket: i16,
+    id: RunId,
+    #[serde(flatten)]
+    patch: TicketPatch,
+}
+
+/// Brings both tables up to date.
+pub(super) async fn apply(connection: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), sqlx::Error> {
+    let created: Vec<TicketRow> = changes.iter().filter_map(created).collect::<Result<_, _>>()?;
+    if !created.is_empty() {
+        insert(connection, &created).await?;
+    }
+    let mut rounds: Vec<Vec<Keyed>> = Vec::new();
+    for change in changes {
+        add_patches(change, &mut rounds);
+    }
+    for round in rounds {
+        update(connection, round).await?;
+    }
+    let (mut closings, mut opened) = (Vec::new(), Vec::new());
+    for requests in changes.iter().map(requests) {
+        closings.extend(requests.closing);
+        opened.extend(requests.opened);
+    }
+    if !closings.is_empty() {
+        close(connection, closings).await?;
+    }
+    if !opened.is_empty() {
+        open(connection, &opened).await?;
+    }
+    Ok(())
+}
+
+fn created(change: &Change<'_>) -> Option<Result<TicketRow, sqlx::Error>> {
+    let first = change.events.first()?;
+    match &first.event {
+        Event::Created(created) => {
+            Some(first_row(change.run, first, created).map_err(|error| sqlx::Error::Encode(error.into())))
+        }
+        Event::StepCompleted(_) | Event::StepRetried(_) | Event::Slept(_) | Event::Waited(_)
+        | Event::SignalReceived(_) | Event::WaitTimedOut(_) | Event::LeaseExpired(_) | Event::Noted(_)
+        | Event::Annotated(_) | Event::Paused(_) | Event::Resumed(_) | Event::RetriedNow(_)
+        | Event::Migrated(_) | Event::Cancelled(_) | Event::Failed(_) | Event::Completed(_) => None,
+    }
+}
+
+/// Puts a ticket's patches into rounds. A statement changes a row once, so patches that cannot be written together
+/// stand in different rounds; there is one round but for pauses.
+fn add_patches(change: &Change<'_>, rounds: &mut Vec<Vec<Keyed>>) {
+    let mut patches: Vec<TicketPatch> = Vec::new();
+    for patch in change.events.iter().map(patch_of) {
+        match patches.pop() {
+            Some(last) if last.takes(&patch) => patches.push(last.then(patch)),
+            Some(last) => patches.extend([last, patch]),
+            None => patches.push(patch),
+        }
+    }
+    let patches = patches.into_iter().filter(|patch| patch.version.is_some());
+    for (round, patch) in patches.enumerate() {
+        if rounds.len() <= round {
+            rounds.push(Vec::new());
+        }
+        rounds[round].push(Keyed { bucket: change.run.bucket().as_i16(), id: change.run, patch });
+    }
+}
+
+async fn insert(connection: &mut PgConnection, rows: &[TicketRow]) -> Result<(), sqlx::Error> {
+    let buckets: Vec<i16> = rows.iter().map(|row| row.id.bucket().as_i16()).collect();
+    sqlx::query_file!("src/projection/insert.sql", Json(rows) as _, &buckets).execute(connection).await?;
+    Ok(())
+}
+
+async fn update(connection: &mut PgConnection, patches: Vec<Keyed>) -> Result<(), sqlx::Error> {
+    sqlx::query_file!("src/projection/update.sql", Json(patches) as _).execute(connection).await?;
+    Ok(())
+}
+
+async fn close(connection: &mut PgConnection, closings: Vec<Closing>) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE approvals AS a
+         SET is_open = false, status = p.status, decided_at = p.decided_at, decided_by = p.decided_by,
+             reason = p.reason, edited_response = p.edited_response
+         FROM jsonb_to_recordset($1) AS p (
+             bucket smallint, ticket_id uuid, status text, decided_at timestamptz, decided_by text, reason text,
+             edited_response text
+         )
+         WHERE a.bucket = p.bucket AND a.ticket_id = p.ticket_id AND a.is_open",
+        Json(closings) as _,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn open(connection: &mut PgConnection, rows: &[ApprovalRow]) -> Result<(), sqlx::Error> {
+    let buckets: Vec<i16> = rows.iter().map(|row| row.ticket_id.bucket().as_i16()).collect();
+    sqlx::query!(
+        "INSERT INTO approvals (
+             bucket, ticket_id, seq, is_open, status, draft, reasons, requested_at, deadline, decided_at, decided_by,
+             reason, edited_response
+         )
+         SELECT ($2::smallint[])[p.position], p.ticket_id, p.seq, p.is_open, p.status, p.draft, p.reasons, p.requested_at, p.deadline,
+                p.decided_at, p.decided_by, p.reason, p.edited_response
+         FROM ROWS FROM (jsonb_to_recordset($1) AS (
+             ticket_id uuid, seq integer, is_open boolean, status text, draft text, reasons text[],
+             requested_at timestamptz, deadline timestamptz, decided_at timestamptz, decided_by text, reason text,
+             edited_response text
+         )) WITH ORDINALITY AS p (
+             ticket_id, seq, is_open, status, draft, reasons, requested_at, deadline, decided_at, decided_by, reason,
+             edited_response, position
+         )",
+        Json(rows) as _,
+        &buckets,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! Counts over the table `tickets`.
+
+use super::view::dollars;
+use chrono::TimeDelta;
+use serde::Serialize;
+use sqlx::{PgConnection, postgres::types::PgInterval};
+use std::collections::BTreeMap;
+use ticketflow_engine::StoreError;
+
+/// Counts over all tickets.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct TicketStats {
+    /// All tickets.
+    pub total: i64,
+    /// By status.
+    pub by_status: BTreeMap<String, i64>,
+    /// By category; not yet classified tickets are left out.
+    pub by_category: BTreeMap<String, i64>,
+    /// By priority; not yet classified tickets are left out.
+    pub by_priority: BTreeMap<String, i64>,
+    /// Tickets of which some step was done by the offline rules in place of the provider of choice.
+    pub fallbacks: i64,
+    /// Tokens read by models.
+    pub tokens_input: i64,
+    /// Tokens written by models.
+    pub tokens_output: i64,
+    /// Cost of all model calls, in US dollars.
+    pub cost: f64,
+    /// How long triage took, for the tickets of the last day.
+    pub latency: Option<Latency>,
+}
+
+/// Seconds from submission to the outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Latency {
+    /// Half took no longer.
+    pub p50_seconds: f64,
+    /// 95 of 100 took no longer.
+    pub p95_seconds: f64,
+}
+
+/// Counts by status, category and priority, in one pass.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn stats(connection: &mut PgConnection) -> Result<TicketStats, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT status AS "status?", category AS "category?", priority AS "priority?",
+                  grouping(status, category, priority) AS "grouping!", count(*) AS "count!",
+                  count(*) FILTER (WHERE ai_fallback) AS "fallbacks!",
+                  coalesce(sum(tokens_input), 0)::bigint AS "tokens_input!",
+                  coalesce(sum(tokens_output), 0)::bigint AS "tokens_output!",
+                  coalesce(sum(cost_nanos), 0)::bigint AS "cost_nanos!"
+           FROM tickets
+           GROUP BY GROUPING SETS ((status), (category), (priority), ())"#,
+    )
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(StoreError::database("count tickets"))?;
+    let mut stats = TicketStats { latency: latency(connection).await?, ..TicketStats::default() };
+    for row in rows {
+        if row.grouping == 0b111 {
+            stats.total = row.count;
+            stats.fallbacks = row.fallbacks;
+            stats.tokens_input = row.tokens_input;
+            stats.tokens_output = row.tokens_output;
+            stats.cost = dollars(row.cost_nanos);
+        }
+        stats.by_status.extend(row.status.map(|word| (word, row.count)));
+        stats.by_category.extend(row.category.map(|word| (word, row.count)));
+        stats.by_priority.extend(row.priority.map(|word| (word, row.count)));
+    }
+    Ok(stats)
+}
+
+async fn latency(connection: &mut PgConnection) -> Result<Option<Latency>, StoreError> {
+    let day = PgInterval::try_from(TimeDelta::days(1)).unwrap_or_default();
+    let row = sqlx::query!(
+        r#"SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS p50,
+                  percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds) AS p95
+           FROM (
+               SELECT extract(epoch FROM completed_at - created_at)::float8 AS seconds FROM tickets
+               WHERE created_at > engine_now() - $1::interval AND status = 'completed'
+               ORDER BY created_at DESC LIMIT 10000
+           ) AS recent"#,
+        day,
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(StoreError::database("measure how long tickets take"))?;
+    Ok(row.p50.zip(row.p95).map(|(p50_seconds, p95_seconds)| Latency { p50_seconds, p95_seconds }))
+}
+
+/// Tickets that wait for a person's decision.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn awaiting_approval(connection: &mut PgConnection) -> Result<i64, StoreError> {
+    sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM approvals WHERE status = 'pending'"#)
+        .fetch_one(connection)
+        .await
+        .map_err(StoreError::database("count open approvals"))
+}
