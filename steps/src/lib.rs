@@ -1,3 +1,22 @@
-//! The triage steps and the providers behind them.
+//! The six steps of ticket triage and the providers behind them.
+//!
+//! classify → extract → research → draft → review → finalize. Each is one file; [`Triage`] is what they share.
 
+pub mod classify;
+pub mod draft;
+pub mod extract;
+mod failure;
+pub mod finalize;
+mod knowledge;
 pub mod provider;
+pub mod research;
+pub mod review;
+mod settings;
+
+pub use classify::Classify;
+pub use draft::Draft;
+pub use extract::Extract;
+pub use finalize::Finalize;
+pub use research::Research;
+pub use review::Review;
+pub use settings::{Triage, TriagePolicy};

@@ -103,10 +103,8 @@ async fn a_poison_result_in_a_batch_harms_no_other() {
         .unwrap();
     let runs = engine.enqueue_many(40).await;
     let poison = runs[17];
-    let thorns = move |run| match run == poison {
-        true => Act::Output(serde_json::json!({ "bed": "thorns", "amount": 1 })),
-        false => Act::Work,
-    };
+    let output = serde_json::json!({ "bed": "thorns", "amount": 1 });
+    let thorns = move |run| if run == poison { Act::Output(output.clone()) } else { Act::Work };
     advance_together(&engine, 40, thorns).await;
     for run in runs {
         let expected = if run == poison { RunStatus::Failed } else { RunStatus::Completed };
@@ -123,10 +121,8 @@ async fn sql_that_fails_in_a_batch_harms_no_other() {
     sqlx::query("CREATE TABLE watered (run uuid PRIMARY KEY)").execute(&engine.pool).await.unwrap();
     let runs = engine.enqueue_many(20).await;
     let poison = runs[3];
-    let sql = move |run| match run == poison {
-        true => Act::Sql("INSERT INTO no_such_table VALUES ($1)"),
-        false => Act::Sql("INSERT INTO watered VALUES ($1)"),
-    };
+    let (bad, good) = ("INSERT INTO no_such_table VALUES ($1)", "INSERT INTO watered VALUES ($1)");
+    let sql = move |run| Act::Sql(if run == poison { bad } else { good });
     advance_together(&engine, 20, sql).await;
     let watered: i64 =
         sqlx::query_scalar("SELECT count(*) FROM watered").fetch_one(&engine.pool).await.unwrap();

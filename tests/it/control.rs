@@ -89,10 +89,9 @@ fn old_version(script: &crate::support::Script) -> Catalog {
 }
 
 fn advice(result: Result<(), ControlError>) -> String {
-    match result.unwrap_err() {
-        ControlError::Conflict { status, advice, .. } => format!("{status}: {advice}"),
-        other => panic!("not a conflict: {other}"),
-    }
+    let error = result.unwrap_err();
+    let ControlError::Conflict { status, advice, .. } = error else { panic!("not a conflict: {error}") };
+    format!("{status}: {advice}")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -34,19 +34,10 @@ async fn a_takeover_goes_on_at_the_step_it_was_at_and_the_zombie_is_refused() {
     assert_eq!(task.await.unwrap(), Ended::Fenced);
     assert_eq!(second.advance(lease).await, Ended::Closed);
     assert_eq!(engine.script.calls_of(run, "water").len(), 1, "nothing before it was done again");
-    let expired: Vec<_> = engine
-        .log(run)
-        .await
-        .into_iter()
-        .filter_map(|record| match record.event {
-            Event::LeaseExpired(expired) => {
-                Some((record.actor.to_string(), expired.worker, expired.cause, expired.crashes))
-            }
-            _ => None,
-        })
-        .collect();
-    let expected = ("reaper".to_owned(), "zombie".to_owned(), "worker_died".to_owned(), 1);
-    assert_eq!(expired, [expected]);
+    let log = engine.log(run).await;
+    let record = log.iter().find(|record| record.actor.as_str() == "reaper").unwrap();
+    let Event::LeaseExpired(expired) = &record.event else { panic!("not what a reaper does: {record:?}") };
+    assert_eq!((&*expired.worker, &*expired.cause, expired.crashes), ("zombie", "worker_died", 1));
     engine.finish().await;
 }
 
@@ -133,7 +124,44 @@ async fn claims_at_the_same_moment_share_the_runs_out() {
     engine.finish().await;
 }
 
-/// A worker that may die five times before the run counts as poison.
+/// Handing back leaves no event: the epoch alone tells the two holders apart.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_handed_back_is_refused_to_whoever_held_it_before() {
+    let engine = TestEngine::builder().start().await;
+    let run = engine.enqueue().await;
+    let (first, second) = (engine.hand("first").await, engine.hand("second").await);
+    let stale = first.claim_one().await;
+    let mut transaction = engine.pool.begin().await.unwrap();
+    assert_eq!(lease::hand_back(&mut transaction, first.id, &[(run, stale.epoch)]).await.unwrap(), 1);
+    transaction.commit().await.unwrap();
+    let lease = second.claim_one().await;
+    assert_eq!(lease.attempt, 1, "no attempt was charged");
+    assert_eq!(first.advance(stale).await, Ended::Fenced);
+    assert_eq!(engine.kinds(run).await, ["created"]);
+    assert_eq!(second.advance(lease).await, Ended::Closed);
+    engine.finish().await;
+}
+
+/// Somebody else's transaction holds a run: a claim takes the others and does not wait for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_skips_what_is_locked() {
+    let engine = TestEngine::builder().start().await;
+    let (locked, free) = (engine.enqueue().await, engine.enqueue().await);
+    let mut transaction = engine.pool.begin().await.unwrap();
+    sqlx::query("SELECT FROM live_runs WHERE id = $1 FOR UPDATE")
+        .bind(locked.as_uuid())
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    let worker = engine.hand("gardener").await;
+    let claimed =
+        tokio::time::timeout(seconds(10), worker.claim(2)).await.expect("the claim waits for a lock");
+    assert_eq!(claimed.iter().map(|lease| lease.id).collect::<Vec<_>>(), [free]);
+    transaction.rollback().await.unwrap();
+    assert_eq!(worker.claim_one().await.id, locked);
+    engine.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_kills_its_workers_fails_as_poison() {
     let policy = StepPolicy { max_crashes: 2, ..at_once() };

@@ -15,9 +15,9 @@ fn poison(call: &Call) -> Act {
 
 async fn retry_delays(engine: &TestEngine, run: RunId) -> Vec<Duration> {
     let log = engine.log(run).await;
-    let delays = log.iter().filter_map(|record| match &record.event {
-        Event::StepRetried(retried) => (retried.retry_at - record.at).to_std().ok(),
-        _ => None,
+    let delays = log.iter().filter_map(|record| {
+        let Event::StepRetried(retried) = &record.event else { return None };
+        (retried.retry_at - record.at).to_std().ok()
     });
     delays.collect()
 }

@@ -44,6 +44,22 @@ async fn a_later_months_log_refuses_to_be_truncated() {
     engine.finish().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn two_events_cannot_share_a_place_in_the_log() {
+    let (engine, run) = completed_run().await;
+    let refused =
+        sqlx::query("INSERT INTO run_events SELECT * FROM run_events WHERE run_id = $1 AND seq = 3")
+            .bind(run.as_uuid())
+            .execute(&engine.pool)
+            .await;
+    let error = refused.unwrap_err();
+    assert!(
+        error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation),
+        "{error}"
+    );
+    engine.finish().await;
+}
+
 /// Does to the log what only a superuser can, and returns which invariants the audit finds broken.
 async fn found_out(statement: &'static str) -> Vec<Invariant> {
     let (engine, run) = completed_run().await;

@@ -24,7 +24,7 @@ fn wait_an_hour(call: &Call) -> Act {
     }
 }
 
-async fn arrivals(engine: &TestEngine, run: RunId) -> Vec<Option<String>> {
+fn arrivals(engine: &TestEngine, run: RunId) -> Vec<Option<String>> {
     engine.script.calls_of(run, "inspect").into_iter().map(|call| call.arrival).collect()
 }
 
@@ -74,7 +74,7 @@ async fn a_signal_that_came_before_the_wait_is_taken_at_once() {
     engine.signal(run, "inspection", 7).await;
     let worker = engine.hand("gardener").await;
     assert_eq!(worker.work().await, (run, Ended::Closed));
-    assert_eq!(arrivals(&engine, run).await, [None, Some("7".to_owned())]);
+    assert_eq!(arrivals(&engine, run), [None, Some("7".to_owned())]);
     engine.finish().await;
 }
 
@@ -86,7 +86,7 @@ async fn a_signal_that_comes_while_the_run_is_held_is_taken_at_once() {
     let lease = worker.claim_one().await;
     engine.signal(run, "inspection", 7).await;
     assert_eq!(worker.advance(lease).await, Ended::Closed);
-    assert_eq!(arrivals(&engine, run).await, [None, Some("7".to_owned())]);
+    assert_eq!(arrivals(&engine, run), [None, Some("7".to_owned())]);
     engine.finish().await;
 }
 
@@ -97,11 +97,11 @@ async fn a_signal_wakes_a_waiting_run() {
     engine.reaches(run, LiveState::Waiting).await;
     engine.signal(run, "inspection", 9).await;
     engine.ends(run, RunStatus::Completed).await;
-    assert_eq!(arrivals(&engine, run).await, [None, Some("9".to_owned())]);
+    assert_eq!(arrivals(&engine, run), [None, Some("9".to_owned())]);
     let log = engine.log(run).await;
-    let received = log.iter().find_map(|record| match &record.event {
-        Event::SignalReceived(received) => Some((received.from.to_string(), received.number)),
-        _ => None,
+    let received = log.iter().find_map(|record| {
+        let Event::SignalReceived(received) = &record.event else { return None };
+        Some((received.from.to_string(), received.number))
     });
     assert_eq!(received, Some(("operator:test".to_owned(), 1)));
     engine.finish().await;
@@ -118,7 +118,7 @@ async fn a_signal_of_another_name_leaves_the_run_waiting() {
     assert_eq!(engine.live(run).await.state, LiveState::Waiting);
     engine.signal(run, "inspection", 2).await;
     assert_eq!(worker.work().await, (run, Ended::Closed));
-    assert_eq!(arrivals(&engine, run).await, [None, Some("2".to_owned())]);
+    assert_eq!(arrivals(&engine, run), [None, Some("2".to_owned())]);
     engine.finish().await;
 }
 
@@ -137,7 +137,7 @@ async fn several_signals_are_taken_in_order_and_once_each() {
         engine.signal(run, "inspection", payload).await;
     }
     engine.ends(run, RunStatus::Completed).await;
-    let taken: Vec<_> = arrivals(&engine, run).await.into_iter().flatten().collect();
+    let taken: Vec<_> = arrivals(&engine, run).into_iter().flatten().collect();
     assert_eq!(taken, ["1", "2", "3"]);
     engine.finish().await;
 }
@@ -150,7 +150,7 @@ async fn a_wait_ends_without_the_signal_when_its_time_is_over() {
     assert!(matches!(worker.work().await.1, Ended::Parked { wake_at: Some(_) }));
     engine.advance_clock(seconds(3_601)).await;
     assert_eq!(worker.work().await, (run, Ended::Closed));
-    assert_eq!(arrivals(&engine, run).await, [None, Some("timed out".to_owned())]);
+    assert_eq!(arrivals(&engine, run), [None, Some("timed out".to_owned())]);
     assert!(engine.kinds(run).await.contains(&"wait_timed_out"));
     engine.finish().await;
 }
@@ -164,7 +164,7 @@ async fn a_signal_in_time_is_preferred_to_the_time_out() {
     engine.signal(run, "inspection", 5).await;
     engine.advance_clock(seconds(3_601)).await;
     assert_eq!(worker.work().await, (run, Ended::Closed));
-    assert_eq!(arrivals(&engine, run).await, [None, Some("5".to_owned())]);
+    assert_eq!(arrivals(&engine, run), [None, Some("5".to_owned())]);
     engine.finish().await;
 }
 

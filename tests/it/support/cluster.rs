@@ -33,8 +33,8 @@ pub(crate) fn shared_url() -> String {
     if let Ok(url) = fs::read_to_string(&state) {
         return url;
     }
-    let cluster = Cluster::start(&directory, &["fsync=off", "full_page_writes=off"]);
-    cluster.stop_after(parent_id(), &directory);
+    let cluster = Cluster::start(&directory);
+    watch(parent_id(), &directory);
     let url = cluster.url();
     fs::write(&state, &url).unwrap();
     url
@@ -45,12 +45,12 @@ impl Cluster {
     pub(crate) fn private() -> Self {
         let directory = std::env::temp_dir().join(format!("ticketflow-test-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
-        let cluster = Self::start(&directory, &[]);
-        cluster.stop_after(std::process::id(), &directory);
+        let cluster = Self::start(&directory);
+        watch(std::process::id(), &directory);
         cluster
     }
 
-    fn start(directory: &Path, settings: &[&str]) -> Self {
+    fn start(directory: &Path) -> Self {
         if let Some((user, group)) = unprivileged() {
             chown(directory, Some(user), Some(group)).unwrap();
         }
@@ -61,11 +61,12 @@ impl Cluster {
             "initdb",
             &["--pgdata", &data, "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"],
         );
-        let mut conf = format!(
+        // A killed server loses nothing without fsync: what it wrote is the kernel's.
+        let conf = format!(
             "port={port}\nlisten_addresses='127.0.0.1'\nunix_socket_directories=''\nmax_connections=300\n\
-             shared_buffers='256MB'\nmax_wal_size='4GB'\nlog_min_messages=fatal\n"
+             shared_buffers='256MB'\nmax_wal_size='4GB'\nlog_min_messages=fatal\n\
+             fsync=off\n"
         );
-        settings.iter().for_each(|setting| conf.extend([*setting, "\n"]));
         fs::write(Path::new(&data).join("postgresql.auto.conf"), conf).unwrap();
         cluster.control(&["start"]);
         cluster
@@ -108,16 +109,17 @@ impl Cluster {
         let status = command.status().unwrap();
         assert!(status.success(), "{program} failed: {status}; see {}", self.directory.display());
     }
+}
 
-    /// Leaves a watchdog behind that stops the server and removes its files once process `parent` is gone.
-    fn stop_after(&self, parent: u32, directory: &Path) {
-        let script = r#"while kill -0 "$1" 2>/dev/null; do sleep 1; done
-            kill -QUIT "$(head -n 1 "$2/data/postmaster.pid")"; sleep 1; rm -rf "$2""#;
-        let mut command = Command::new("sh");
-        command.args(["-c", script, "watchdog", &parent.to_string()]).arg(directory);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.process_group(0).spawn().unwrap();
-    }
+/// Leaves a watchdog behind that stops the server of `directory` and removes its files once process `parent` is gone.
+#[expect(clippy::zombie_processes, reason = "it outlives this process, that is its purpose")]
+fn watch(parent: u32, directory: &Path) {
+    let script = r#"while kill -0 "$1" 2>/dev/null; do sleep 1; done
+        kill -QUIT "$(head -n 1 "$2/data/postmaster.pid")"; sleep 1; rm -rf "$2""#;
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "watchdog", &parent.to_string()]).arg(directory);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.process_group(0).spawn().unwrap();
 }
 
 /// PostgreSQL refuses to run as root: the user to run it as instead.

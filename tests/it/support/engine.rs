@@ -27,6 +27,8 @@ use ticketflow_engine::{
 use ticketflow_worker::{Shutdown, WorkerOptions};
 use tokio::task::JoinHandle;
 
+type MakeCatalog = Box<dyn FnOnce(&Script) -> Catalog>;
+
 /// How an engine is to be.
 pub(crate) struct Builder {
     workers: usize,
@@ -34,7 +36,7 @@ pub(crate) struct Builder {
     policy: StepPolicy,
     options: WorkerOptions,
     script: Script,
-    catalog: Option<Box<dyn FnOnce(&Script) -> Catalog>>,
+    catalog: Option<MakeCatalog>,
     server: Option<String>,
 }
 

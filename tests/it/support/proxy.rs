@@ -85,8 +85,8 @@ impl Orders {
     /// The gate these bytes have to wait at.
     fn gate(&self, bytes: &[u8]) -> Option<Arc<Gate>> {
         let mut hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = hold.as_ref().is_some_and(|(needle, _)| contains(bytes, needle));
-        if held { hold.take().map(|(_, gate)| gate) } else { None }
+        let meant = hold.as_ref().is_some_and(|(needle, _)| contains(bytes, needle));
+        if meant { hold.take().map(|(_, gate)| gate) } else { None }
     }
 
     /// Takes the order if it is about these bytes, which came from the server or go there.

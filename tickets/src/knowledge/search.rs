@@ -78,10 +78,11 @@ pub async fn search(connection: &mut PgConnection, search: Search<'_>) -> Result
     if rows.is_empty() {
         return typo::search(connection, &words, search.limit).await;
     }
-    rows.into_iter().map(|row| found(row, search)).collect()
+    let best = rows[0].points;
+    rows.into_iter().map(|row| found(row, best, search)).collect()
 }
 
-fn found(row: Row, search: Search<'_>) -> Result<Found, StoreError> {
+fn found(row: Row, best: f64, search: Search<'_>) -> Result<Found, StoreError> {
     let mut why = format!("shares the words {}", row.shared.join(", "));
     if search.category.is_some_and(|category| category.as_str() == row.category) {
         why.push_str("; same category");
@@ -104,7 +105,8 @@ fn found(row: Row, search: Search<'_>) -> Result<Found, StoreError> {
     };
     Ok(Found {
         article: StoredArticle::try_from(article)?,
-        score: Fraction::clamped(row.points / (row.points + HALF)),
+        // A long text shares words with everything: what counts is how far an article lies behind the best.
+        score: Fraction::clamped(row.points / (row.points + HALF) * (row.points / best)),
         why,
         snippet: row.snippet,
     })

@@ -6,12 +6,14 @@ use super::filter::{Direction, Sort, SortKey};
 use ticketflow_engine::RunId;
 use uuid::Uuid;
 
-/// A place in a sorted list: the sort key and id of the last item before it.
+/// A place in a sorted list: the sort key, time of submission and id of the last item before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     pub(super) sort: Sort,
     /// Microseconds since 1970, or a priority's rank.
     pub(super) key: i64,
+    /// Microseconds since 1970: second key of a list sorted by priority.
+    pub(super) created: i64,
     pub(super) id: RunId,
 }
 
@@ -32,26 +34,26 @@ impl Cursor {
     /// # Errors
     /// If the text is no such cursor.
     pub fn parse(text: &str, sort: Sort) -> Result<Self, CursorError> {
-        let bytes: [u8; 25] = hex::decode(text)
-            .ok()
-            .and_then(|bytes| bytes.try_into().ok())
-            .ok_or(CursorError::Malformed)?;
+        let bytes: [u8; 33] =
+            hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok()).ok_or(CursorError::Malformed)?;
         let found = sort_of(bytes[0]).ok_or(CursorError::Malformed)?;
         if found != sort {
             return Err(CursorError::OtherSort(found));
         }
-        let (mut key, mut id) = ([0; 8], [0; 16]);
+        let (mut key, mut created, mut id) = ([0; 8], [0; 8], [0; 16]);
         key.copy_from_slice(&bytes[1..9]);
-        id.copy_from_slice(&bytes[9..]);
-        Ok(Self { sort, key: i64::from_be_bytes(key), id: RunId::from_uuid(Uuid::from_bytes(id)) })
+        created.copy_from_slice(&bytes[9..17]);
+        id.copy_from_slice(&bytes[17..]);
+        let (key, created) = (i64::from_be_bytes(key), i64::from_be_bytes(created));
+        Ok(Self { sort, key, created, id: RunId::from_uuid(Uuid::from_bytes(id)) })
     }
 }
 
 impl std::fmt::Display for Cursor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let sort = hex::encode([tag(self.sort)]);
-        let (key, id) = (hex::encode(self.key.to_be_bytes()), self.id.as_uuid().simple());
-        write!(f, "{sort}{key}{id}")
+        let [key, created] = [self.key, self.created].map(|number| hex::encode(number.to_be_bytes()));
+        write!(f, "{sort}{key}{created}{}", self.id.as_uuid().simple())
     }
 }
 
@@ -80,7 +82,7 @@ mod tests {
     use super::*;
 
     fn cursor(sort: Sort) -> Cursor {
-        Cursor { sort, key: -5, id: RunId::from_uuid(Uuid::from_u128(7)) }
+        Cursor { sort, key: -5, created: 6, id: RunId::from_uuid(Uuid::from_u128(7)) }
     }
 
     #[test]
@@ -94,7 +96,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_malformed() {
-        for text in ["", "zz", "00", &"f".repeat(50), &"é".repeat(25), &"0".repeat(52)] {
+        for text in ["", "zz", "00", &"f".repeat(66), &"é".repeat(33), &"0".repeat(68)] {
             assert_eq!(Cursor::parse(text, Sort::default()), Err(CursorError::Malformed), "{text}");
         }
     }

@@ -59,14 +59,15 @@ impl Sort {
             SortKey::UpdatedAt => row.updated_at.timestamp_micros(),
             SortKey::Priority => row.priority.as_deref().and_then(Priority::parse).map_or(0, rank),
         };
-        Cursor { sort: self, key, id: row.id }
+        Cursor { sort: self, key, created: row.created_at.timestamp_micros(), id: row.id }
     }
 
-    const fn column(self) -> &'static str {
+    /// The columns it sorts by; the id decides between equals.
+    const fn columns(self) -> &'static [&'static str] {
         match self.key {
-            SortKey::CreatedAt => "created_at",
-            SortKey::UpdatedAt => "updated_at",
-            SortKey::Priority => "priority_rank",
+            SortKey::CreatedAt => &["created_at", "id"],
+            SortKey::UpdatedAt => &["updated_at", "id"],
+            SortKey::Priority => &["priority_rank", "created_at", "id"],
         }
     }
 }
@@ -197,7 +198,9 @@ impl TicketFilter {
 
     fn push_rest(&self, query: &mut QueryBuilder<Postgres>) {
         if let Some(words) = &self.q {
-            query.push(" AND to_tsvector('simple', subject || ' ' || body) @@ websearch_to_tsquery('simple', ");
+            query.push(
+                " AND to_tsvector('simple', subject || ' ' || body) @@ websearch_to_tsquery('simple', ",
+            );
             query.push_bind(crate::clean::text(words).into_owned()).push(")");
         }
         if let Some(from) = self.created_after {
@@ -216,21 +219,26 @@ impl TicketFilter {
     /// Appends the condition of the cursor, the order and the limit: one row more than the page has tells whether
     /// there is another page.
     pub(super) fn push_page(&self, query: &mut QueryBuilder<Postgres>) {
-        let (column, (before, order)) = (self.sort.column(), match self.sort.direction {
+        let columns = self.sort.columns();
+        let (before, order) = match self.sort.direction {
             Direction::Ascending => (">", "ASC"),
             Direction::Descending => ("<", "DESC"),
-        });
+        };
         if let Paging::After(Some(cursor)) = self.paging {
-            query.push(format_args!(" AND ({column}, id) {before} ("));
+            query.push(format_args!(" AND ({}) {before} (", columns.join(", ")));
             match self.sort.key {
                 SortKey::CreatedAt | SortKey::UpdatedAt => {
                     query.push_bind(DateTime::from_timestamp_micros(cursor.key));
                 }
-                SortKey::Priority => drop(query.push_bind(cursor.key).push("::smallint")),
+                SortKey::Priority => {
+                    query.push_bind(cursor.key).push("::smallint, ");
+                    query.push_bind(DateTime::from_timestamp_micros(cursor.created));
+                }
             }
             query.push(", ").push_bind(cursor.id.as_uuid()).push(")");
         }
-        query.push(format_args!(" ORDER BY {column} {order}, id {order} LIMIT "));
+        let ordered: Vec<String> = columns.iter().map(|column| format!("{column} {order}")).collect();
+        query.push(format_args!(" ORDER BY {} LIMIT ", ordered.join(", ")));
         query.push_bind(i64::from(self.page_size) + 1);
         if let Paging::Number(number) = self.paging {
             let skipped = i64::from(number.saturating_sub(1)) * i64::from(self.page_size);
@@ -254,7 +262,8 @@ mod tests {
     #[test]
     fn only_what_is_asked_for_appears() {
         assert_eq!(sql(&TicketFilter::default()), " WHERE true ORDER BY created_at DESC, id DESC LIMIT $1");
-        let filter = TicketFilter { q: Some("x' OR 1=1".into()), needs_review: Some(true), ..TicketFilter::default() };
+        let filter =
+            TicketFilter { q: Some("x' OR 1=1".into()), needs_review: Some(true), ..TicketFilter::default() };
         let expected = " WHERE true AND to_tsvector('simple', subject || ' ' || body) @@ \
             websearch_to_tsquery('simple', $1) AND needs_review ORDER BY created_at DESC, id DESC LIMIT $2";
         assert_eq!(sql(&filter), expected);
@@ -263,9 +272,10 @@ mod tests {
     #[test]
     fn a_cursor_goes_on_in_the_lists_direction() {
         let sort = Sort::parse("priority").unwrap();
-        let cursor = Cursor { sort, key: 3, id: RunId::from_uuid(uuid::Uuid::nil()) };
+        let cursor = Cursor { sort, key: 3, created: 0, id: RunId::from_uuid(uuid::Uuid::nil()) };
         let filter = TicketFilter { sort, paging: Paging::After(Some(cursor)), ..TicketFilter::default() };
-        let expected = " WHERE true AND (priority_rank, id) > ($1::smallint, $2) ORDER BY priority_rank ASC, id ASC LIMIT $3";
+        let expected = " WHERE true AND (priority_rank, created_at, id) > ($1::smallint, $2, $3) \
+            ORDER BY priority_rank ASC, created_at ASC, id ASC LIMIT $4";
         assert_eq!(sql(&filter), expected);
         let page = TicketFilter { paging: Paging::Number(3), ..TicketFilter::default() };
         assert!(sql(&page).ends_with("LIMIT $1 OFFSET $2"));

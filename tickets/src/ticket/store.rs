@@ -12,6 +12,9 @@ use crate::{
 use sqlx::{PgConnection, QueryBuilder};
 use ticketflow_engine::{RunId, StoreError};
 
+/// Most tickets that are compared with one.
+const RANKED: i64 = 40;
+
 /// The ticket of that id.
 ///
 /// # Errors
@@ -84,7 +87,8 @@ pub async fn earlier_of_customer(
 
 /// Solved tickets, of anyone, that have the longest words of `subject` in common with it, best first.
 ///
-/// All the words must occur: a search for any of them would rank half the table once the table is large.
+/// All the words must occur, and of the tickets where they do only [`RANKED`] are ranked: a search for any of them, or
+/// a ranking of all, would read half the table once the table is large.
 ///
 /// # Errors
 /// If the database is out of reach or a row is corrupt.
@@ -104,13 +108,17 @@ pub async fn similar_solved(
         Earlier,
         r#"SELECT t.id AS "id: RunId", t.subject, t.category, t.status,
                   ts_rank_cd(to_tsvector('simple', t.subject || ' ' || t.body), alike.query, 33)::float8 AS "likeness!"
-           FROM to_tsquery('simple', $1) AS alike (query)
-           JOIN tickets AS t ON to_tsvector('simple', t.subject || ' ' || t.body) @@ alike.query
-           WHERE (t.status = 'completed' OR t.resolved_at IS NOT NULL) AND t.id <> $2
+           FROM to_tsquery('simple', $1) AS alike (query), LATERAL (
+               SELECT id, subject, body, category, status FROM tickets
+               WHERE to_tsvector('simple', subject || ' ' || body) @@ alike.query
+                   AND (status = 'completed' OR resolved_at IS NOT NULL) AND id <> $2
+               LIMIT $4
+           ) AS t
            ORDER BY 5 DESC, t.id DESC LIMIT $3"#,
         words.join(" & "),
         id.as_uuid(),
         limit,
+        RANKED,
     )
     .fetch_all(connection)
     .await

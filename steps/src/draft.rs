@@ -1,0 +1,56 @@
+//! The step that drafts a reply from the evidence. Nobody sends it: it is a proposal.
+
+use crate::{
+    classify::Classify,
+    extract::Extract,
+    failure, knowledge,
+    provider::offline::{DraftRequest, Message},
+    research::Research,
+    review::Review,
+    settings::{Triage, offline_account},
+};
+use ticketflow_engine::{Step, StepContext, StepError, StepOutcome};
+use ticketflow_tickets::{
+    ticket::NewTicket,
+    triage::{Draft as Proposal, Made, TriageStep},
+};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Draft(pub Triage);
+
+impl Step for Draft {
+    const NAME: &'static str = TriageStep::Draft.as_str();
+    type Input = (
+        NewTicket,
+        <Classify as Step>::Output,
+        <Extract as Step>::Output,
+        <Research as Step>::Output,
+        Option<Made<Proposal>>,
+        Option<<Review as Step>::Output>,
+    );
+    type Output = Made<Proposal>;
+
+    async fn run(
+        &self,
+        _context: &StepContext,
+        (ticket, classified, extracted, research, last, review): Self::Input,
+    ) -> Result<StepOutcome<Self::Output>, StepError> {
+        let articles = knowledge::articles(&self.0.pool, &research).await.map_err(failure::database)?;
+        let request = DraftRequest {
+            message: Message::from(&ticket),
+            classification: &classified.result,
+            extraction: &extracted.result,
+            research: &research,
+            articles: &articles,
+            review_notes: review.as_ref().map_or(&[], |review| &review.result.notes),
+            revision: last.map_or(0, |last| last.result.revision + 1),
+        };
+        let draft = self
+            .0
+            .offline
+            .draft(&request)
+            .map_err(|error| StepError::fail("template_failed", error.to_string()).caused_by(error))?;
+        Ok(StepOutcome::Next(Made::new(draft, offline_account(TriageStep::Draft))))
+    }
+}

@@ -1,0 +1,131 @@
+//! The step that gathers what is known about a ticket's matter: articles, the customer's earlier tickets, tickets like
+//! it that were solved. Reads on one connection, without a transaction.
+
+use crate::{classify::Classify, extract::Extract, failure, settings::Triage};
+use sqlx::PgConnection;
+use ticketflow_engine::{RunId, Step, StepContext, StepError, StepOutcome, StoreError};
+use ticketflow_tickets::{
+    knowledge::{self, ArticleId, Found, Search},
+    language::Language,
+    ticket::{self, NewTicket},
+    triage::{ArticleHit, Classification, Extraction, Fraction, Research as Evidence, TriageStep},
+};
+
+/// Articles that a draft is given.
+const ARTICLES: u16 = 5;
+/// Earlier tickets of each kind that are shown.
+const TICKETS: i64 = 3;
+/// What the article that usually answers such a matter is ahead by.
+const USUAL: f64 = 0.2;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Research(pub Triage);
+
+impl Step for Research {
+    const NAME: &'static str = TriageStep::Research.as_str();
+    type Input = (NewTicket, <Classify as Step>::Output, <Extract as Step>::Output);
+    type Output = Evidence;
+
+    async fn run(
+        &self,
+        context: &StepContext,
+        (ticket, classified, extracted): Self::Input,
+    ) -> Result<StepOutcome<Evidence>, StepError> {
+        let matter = Matter {
+            id: context.run_id(),
+            ticket: &ticket,
+            classification: &classified.result,
+            extraction: &extracted.result,
+        };
+        let evidence = self.gather(matter).await.map_err(failure::database)?;
+        Ok(StepOutcome::Next(evidence))
+    }
+}
+
+/// What is looked for.
+#[derive(Clone, Copy)]
+struct Matter<'a> {
+    id: RunId,
+    ticket: &'a NewTicket,
+    classification: &'a Classification,
+    extraction: &'a Extraction,
+}
+
+impl Research {
+    async fn gather(&self, matter: Matter<'_>) -> Result<Evidence, StoreError> {
+        let mut connection =
+            self.0.pool.acquire().await.map_err(StoreError::database("connect to research"))?;
+        let (subject, customer) = (matter.ticket.subject.as_str(), matter.ticket.customer_id.as_str());
+        let text = format!("{subject}\n{}", matter.ticket.body);
+        Ok(Evidence {
+            articles: self.articles(&mut connection, matter, &text).await?,
+            earlier_tickets: ticket::earlier_of_customer(
+                &mut connection,
+                matter.id,
+                customer,
+                &text,
+                TICKETS,
+            )
+            .await?,
+            similar_solved: ticket::similar_solved(&mut connection, matter.id, subject, TICKETS).await?,
+        })
+    }
+
+    async fn articles(
+        &self,
+        connection: &mut PgConnection,
+        matter: Matter<'_>,
+        text: &str,
+    ) -> Result<Vec<ArticleHit>, StoreError> {
+        let language = matter.classification.language;
+        let search =
+            Search { text, language, category: Some(&matter.classification.category), limit: 2 * ARTICLES };
+        let found = knowledge::search(connection, search).await?;
+        let mut hits: Vec<ArticleHit> = found.into_iter().map(hit).collect();
+        self.prefer_usual(connection, matter, language, &mut hits).await?;
+        hits.truncate(ARTICLES.into());
+        Ok(hits)
+    }
+
+    /// Puts the article ahead that usually answers such a matter, in the customer's language if there is one.
+    async fn prefer_usual(
+        &self,
+        connection: &mut PgConnection,
+        matter: Matter<'_>,
+        language: Language,
+        hits: &mut Vec<ArticleHit>,
+    ) -> Result<(), StoreError> {
+        let Some(usual) = self.0.offline.usual_article(matter.extraction.issue_type) else { return Ok(()) };
+        let ids = [format!("{usual}-{language}"), usual.to_owned()].map(|id| ArticleId::parse(&id).ok());
+        let ids: Vec<ArticleId> = ids.into_iter().flatten().collect();
+        let Some(article) = knowledge::get(connection, &ids).await?.into_iter().next() else { return Ok(()) };
+        let article = article.article;
+        let why = format!("usually answers {}", matter.extraction.issue_type);
+        match hits.iter_mut().find(|hit| hit.article_id == article.id) {
+            Some(hit) => {
+                hit.score = Fraction::clamped(hit.score.get() + USUAL);
+                hit.why = format!("{why}; {}", hit.why);
+            }
+            None => hits.push(ArticleHit {
+                article_id: article.id,
+                title: article.title,
+                snippet: article.summary,
+                score: Fraction::clamped(2.0 * USUAL),
+                why,
+            }),
+        }
+        hits.sort_by(|one, other| other.score.get().total_cmp(&one.score.get()));
+        Ok(())
+    }
+}
+
+fn hit(found: Found) -> ArticleHit {
+    ArticleHit {
+        article_id: found.article.article.id,
+        title: found.article.article.title,
+        snippet: found.snippet,
+        score: found.score,
+        why: found.why,
+    }
+}

@@ -1,0 +1,65 @@
+//! Owns [`Triage`], what the six steps are made from, and [`TriagePolicy`], what people decide about them.
+
+use crate::provider::offline::{Offline, OfflineError, ReviewPolicy};
+use sqlx::PgPool;
+use std::{sync::Arc, time::Duration};
+use ticketflow_tickets::{
+    taxonomy::{Priority, Taxonomy},
+    triage::{AiAccount, AiStatus, TriageStep},
+};
+
+/// What may be said, what a person must decide, and by when.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TriagePolicy {
+    /// What a draft may say, and which a person must decide on.
+    pub review: ReviewPolicy,
+    /// Time after which an undecided draft is escalated.
+    pub approval_deadline: Duration,
+}
+
+impl Default for TriagePolicy {
+    fn default() -> Self {
+        Self { review: ReviewPolicy::default(), approval_deadline: Duration::from_hours(24) }
+    }
+}
+
+/// What the steps share; clones share it too.
+#[derive(Debug, Clone)]
+pub struct Triage {
+    pub(crate) taxonomy: Arc<Taxonomy>,
+    pub(crate) policy: Arc<TriagePolicy>,
+    pub(crate) offline: Arc<Offline>,
+    pub(crate) pool: PgPool,
+}
+
+impl Triage {
+    /// Reads the word lists and templates of the offline provider.
+    ///
+    /// # Errors
+    /// If one of them cannot be read.
+    pub fn new(taxonomy: Taxonomy, policy: TriagePolicy, pool: PgPool) -> Result<Self, OfflineError> {
+        let offline = Offline::new(taxonomy.clone())?;
+        Ok(Self { taxonomy: Arc::new(taxonomy), policy: Arc::new(policy), offline: Arc::new(offline), pool })
+    }
+}
+
+/// The account of a result that the offline rules made.
+pub(crate) fn offline_account(step: TriageStep) -> AiAccount {
+    AiAccount {
+        ai_status: AiStatus::Done,
+        provider: "offline".to_owned(),
+        model: "rules".to_owned(),
+        prompt_version: format!("{step}@{}", env!("CARGO_PKG_VERSION")),
+        tokens: None,
+        cost: Some(0.0),
+    }
+}
+
+/// The priority of a ticket whose draft nobody decided on in time.
+pub(crate) const fn raised(priority: Priority) -> Priority {
+    match priority {
+        Priority::Low => Priority::Medium,
+        Priority::Medium => Priority::High,
+        Priority::High | Priority::Urgent => Priority::Urgent,
+    }
+}

@@ -1,0 +1,42 @@
+//! Owns what can be set about the workflows, and what can be wrong with it.
+
+use sqlx::PgPool;
+use ticketflow_engine::DefinitionError;
+use ticketflow_steps::{TriagePolicy, provider::offline::OfflineError};
+use ticketflow_tickets::taxonomy::{Taxonomy, TaxonomyError};
+
+/// Settings of the triage of tickets.
+#[derive(Debug, Clone)]
+pub struct TriageSettings {
+    /// For the steps' own reads.
+    pub pool: PgPool,
+    /// The categories; none: those that come with the program.
+    pub taxonomy: Option<Taxonomy>,
+    /// What may be said, what a person must decide, and by when.
+    pub policy: TriagePolicy,
+}
+
+impl TriageSettings {
+    /// The defaults, on this pool.
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool, taxonomy: None, policy: TriagePolicy::default() }
+    }
+}
+
+/// Why there is no catalog.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// The categories cannot be used.
+    #[error("the taxonomy cannot be used")]
+    Taxonomy(#[from] TaxonomyError),
+    /// Word lists or templates cannot be read.
+    #[error("the offline provider cannot start")]
+    Offline(#[from] OfflineError),
+    /// A workflow does not fit together.
+    #[error("a workflow does not fit together")]
+    Definition(#[from] DefinitionError),
+}
+
+pub(crate) fn built_in_taxonomy() -> Result<Taxonomy, CatalogError> {
+    Ok(Taxonomy::built_in()?)
+}
