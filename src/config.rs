@@ -34,7 +34,13 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, env = "TICKETFLOW_LOG_JSON")]
     pub(crate) log_json: bool,
     /// API that client commands talk to
-    #[arg(long, global = true, env = "TICKETFLOW_URL", default_value = "http://127.0.0.1:8000", value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        env = "TICKETFLOW_URL",
+        default_value = "http://127.0.0.1:8000",
+        value_name = "URL"
+    )]
     pub(crate) url: String,
 }
 
@@ -127,7 +133,11 @@ impl Config {
     }
 
     pub(crate) fn database_url(&self) -> Option<String> {
-        self.args.database_url.clone().filter(|url| !url.is_empty()).or_else(|| self.file.database.url.clone())
+        self.args
+            .database_url
+            .clone()
+            .filter(|url| !url.is_empty())
+            .or_else(|| self.file.database.url.clone())
     }
 
     pub(crate) fn data_dir(&self) -> Option<PathBuf> {

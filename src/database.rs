@@ -25,8 +25,9 @@ impl Database {
 
     pub(crate) fn options(&self) -> anyhow::Result<PgConnectOptions> {
         // The URL may carry a password: it is never part of a message.
-        let options = PgConnectOptions::from_str(&self.url)
-            .map_err(|_| anyhow::anyhow!("DATABASE_URL is not a URL like postgres://user:password@host:5432/name"))?;
+        let options = PgConnectOptions::from_str(&self.url).map_err(|_| {
+            anyhow::anyhow!("DATABASE_URL is not a URL like postgres://user:password@host:5432/name")
+        })?;
         Ok(options.application_name("ticketflow"))
     }
 

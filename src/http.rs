@@ -22,24 +22,35 @@ pub(crate) struct Answer<T> {
 
 impl Api {
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
-        let base = Url::parse(url).with_context(|| format!("{url} is not a URL; --url takes one like {}", EXAMPLE))?;
-        let client = reqwest::Client::builder().no_proxy().build().context("cannot set up the HTTP client")?;
+        let base =
+            Url::parse(url).with_context(|| format!("{url} is not a URL; --url takes one like {EXAMPLE}"))?;
+        let client =
+            reqwest::Client::builder().no_proxy().build().context("cannot set up the HTTP client")?;
         Ok(Self { base, client })
     }
 
-    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<T> {
+    pub(crate) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> anyhow::Result<T> {
         let request = self.request(Method::GET, path)?.query(query);
         Ok(self.send(request).await?.body)
     }
 
     pub(crate) async fn text(&self, path: &str) -> anyhow::Result<String> {
-        let response = self.request(Method::GET, path)?.send().await.map_err(|error| self.unreachable(&error))?;
+        let response =
+            self.request(Method::GET, path)?.send().await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         let text = response.text().await?;
         if status.is_success() { Ok(text) } else { Err(problem(status, &text)) }
     }
 
-    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> anyhow::Result<Answer<T>> {
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> anyhow::Result<Answer<T>> {
         self.send(self.request(Method::POST, path)?.json(body)).await
     }
 
@@ -69,7 +80,8 @@ impl Api {
         if !status.is_success() {
             return Err(problem(status, &text));
         }
-        let body = serde_json::from_str(&text).context("the API's answer is not what this program expects")?;
+        let body =
+            serde_json::from_str(&text).context("the API's answer is not what this program expects")?;
         Ok(Answer { body, replayed })
     }
 
@@ -91,7 +103,7 @@ fn problem(status: StatusCode, text: &str) -> anyhow::Error {
     let mut message = field("detail").or_else(|| field("title")).unwrap_or(text).to_owned();
     for error in document.get("errors").and_then(Value::as_array).into_iter().flatten() {
         let part = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
-        message.push_str(&format!("\n  {} {}", part("pointer"), part("detail")));
+        message.extend(["\n  ", part("pointer"), " ", part("detail")]);
     }
     let exit = match status {
         StatusCode::NOT_FOUND => Exit::NotFound,

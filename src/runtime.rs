@@ -7,7 +7,7 @@ use crate::{
     postgres::{EmbeddedOptions, EmbeddedPostgres},
 };
 use anyhow::Context as _;
-use sqlx::{PgPool, migrate::Migrator};
+use sqlx::{PgPool, migrate::Migrator, postgres::PgPoolOptions};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -15,33 +15,45 @@ use std::{
 use ticketflow_engine::{Catalog, Client, Clock, store::stats, wakeup::Wakeup};
 use ticketflow_worker::Shutdown;
 use ticketflow_workflows::TriageSettings;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
+/// Connections that steps share for their own reads.
+const STEP_CONNECTIONS: u32 = 8;
 /// How often a process without a heartbeat compares its clock with the database's.
-const CALIBRATE_EVERY: Duration = Duration::from_secs(60);
+const CALIBRATE_EVERY: Duration = Duration::from_mins(1);
 
 /// The database a process works on, and the server it runs for it, if it does.
 pub(crate) struct Home {
     pub(crate) database: Database,
-    pub(crate) embedded: Option<Arc<EmbeddedPostgres>>,
-    supervision: CancellationToken,
+    embedded: Option<Embedded>,
+}
+
+/// A private server and the task that restarts it when it dies.
+struct Embedded {
+    postgres: Arc<EmbeddedPostgres>,
+    supervisor: JoinHandle<()>,
+    ended: CancellationToken,
 }
 
 impl Home {
-    /// The configured database; else a private server, started unless one is running that this process may use.
+    /// The configured database; else a private server, which is started.
     pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
         if let Some(url) = config.database_url() {
-            let database = Database::new(url);
-            return Ok(Self { database, embedded: None, supervision: CancellationToken::new() });
+            return Ok(Self { database: Database::new(url), embedded: None });
         }
         let options = EmbeddedOptions { data_dir: config.data_dir(), download: true, settings: Vec::new() };
-        let postgres = Arc::new(EmbeddedPostgres::start(options).await.context("no database is configured, and the private one did not start")?);
-        let supervision = CancellationToken::new();
-        let (supervised, ended) = (postgres.clone(), supervision.clone());
-        tokio::spawn(async move { supervised.supervise(ended).await });
+        let postgres = EmbeddedPostgres::start(options).await;
+        let postgres =
+            Arc::new(postgres.context("no database is configured, and the private one did not start")?);
+        let ended = CancellationToken::new();
+        let (supervised, token) = (postgres.clone(), ended.clone());
+        let supervisor = tokio::spawn(async move { supervised.supervise(token).await });
         let database = Database::new(postgres.database_url().to_owned());
-        Ok(Self { database, embedded: Some(postgres), supervision })
+        Ok(Self { database, embedded: Some(Embedded { postgres, supervisor, ended }) })
     }
 
     /// The configured database, or the private one another process runs. For commands that only look.
@@ -60,17 +72,20 @@ impl Home {
     /// The configured database, or the private one: used where it runs, started where not.
     pub(crate) async fn find_or_open(config: &Config) -> anyhow::Result<Self> {
         match Self::find(config) {
-            Ok(database) => Ok(Self { database, embedded: None, supervision: CancellationToken::new() }),
+            Ok(database) => Ok(Self { database, embedded: None }),
             Err(_) => Self::open(config).await,
         }
     }
 
     /// Stops the private server, if there is one.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
-        self.supervision.cancel();
-        match self.embedded {
-            Some(postgres) => postgres.stop().await.context("the private PostgreSQL did not stop"),
-            None => Ok(()),
+        let Some(Embedded { postgres, supervisor, ended }) = self.embedded else { return Ok(()) };
+        ended.cancel();
+        supervisor.await.context("the private PostgreSQL's supervisor failed")?;
+        match Arc::try_unwrap(postgres) {
+            Ok(postgres) => postgres.stop().await.context("the private PostgreSQL did not stop"),
+            // Only the supervisor shared it, and that has ended.
+            Err(_) => Ok(()),
         }
     }
 }
@@ -101,9 +116,14 @@ pub(crate) async fn pending_migrations(pool: &PgPool) -> anyhow::Result<usize> {
     Ok(migrator().iter().filter(|migration| !applied.contains(&migration.version)).count())
 }
 
-/// The workflows, as configured.
+/// The workflows, as configured. Their steps read through a small pool of their own, so that slow searches cannot keep
+/// the engine from a connection.
 pub(crate) fn catalog(config: &Config, pool: &PgPool) -> anyhow::Result<Catalog> {
-    let mut catalog = ticketflow_workflows::catalog(TriageSettings::new(pool.clone()))?;
+    let steps = PgPoolOptions::new()
+        .max_connections(STEP_CONNECTIONS)
+        .test_before_acquire(false)
+        .connect_lazy_with((*pool.connect_options()).clone());
+    let mut catalog = ticketflow_workflows::catalog(TriageSettings::new(steps))?;
     config.apply_policies(&mut catalog)?;
     Ok(catalog)
 }

@@ -33,7 +33,7 @@ pub(crate) fn start_logging(args: &GlobalArgs, quiet: bool) -> anyhow::Result<()
 /// Installs the recorder and returns the handle that renders what it holds.
 pub(crate) fn start_metrics() -> anyhow::Result<PrometheusHandle> {
     let handle = builder()?.install_recorder().context("cannot install the metrics recorder")?;
-    ticketflow_engine::observe::describe();
+    ticketflow_api::describe_metrics();
     Ok(handle)
 }
 

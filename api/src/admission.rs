@@ -42,7 +42,9 @@ impl Admission {
 
     async fn refresh(&self, client: &Client) -> Result<(), StoreError> {
         // Whoever finds another reading goes by the last depth known.
-        let Ok(mut read_at) = self.read_at.try_lock() else { return Ok(()) };
+        let Ok(mut read_at) = self.read_at.try_lock() else {
+            return Ok(());
+        };
         if read_at.is_some_and(|at| at.elapsed() < REFRESH) {
             return Ok(());
         }

@@ -86,7 +86,10 @@ impl EventType {
             EventKind::SignalReceived => Self::Signal,
             EventKind::Waited if approval() => Self::ApprovalRequested,
             EventKind::WaitTimedOut if approval() => Self::ApprovalExpired,
-            EventKind::Waited | EventKind::WaitTimedOut | EventKind::Slept | EventKind::Completed
+            EventKind::Waited
+            | EventKind::WaitTimedOut
+            | EventKind::Slept
+            | EventKind::Completed
             | EventKind::Paused => Self::StatusChange,
             EventKind::Resumed | EventKind::RetriedNow => Self::Resumed,
             EventKind::Cancelled => Self::Cancelled,

@@ -12,6 +12,8 @@ mod problem;
 mod routes;
 mod serve;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use event_type::EventType;
 pub use metrics::describe as describe_metrics;
@@ -35,15 +37,25 @@ use tower_http::{
     trace::TraceLayer,
 };
 
+/// Where the API stands a second time, for clients that want its version in the path.
+pub(crate) const PREFIX: &str = "/api/v1";
+
 /// The whole API, at the root and under `/api/v1`.
 pub fn router(state: ApiState) -> Router {
     let routes = routes(&state.settings);
+    let all = Router::new().merge(routes.clone()).nest(PREFIX, routes);
+    let settings = state.settings.clone();
+    layered(all.fallback(async || Problem::bare(Code::NoRoute)).with_state(state), &settings)
+}
+
+/// What happens to every request, whatever its route.
+fn layered(router: Router, settings: &ApiSettings) -> Router {
     let trace = TraceLayer::new_for_http()
         .make_span_with(layers::span)
         .on_request(())
         .on_response(layers::log_response)
         .on_failure(());
-    let timeout = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, state.settings.request_timeout);
+    let timeout = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, settings.request_timeout);
     // Outermost first: whatever goes wrong further in, the answer has an id, a log line and a measurement.
     let layers = ServiceBuilder::new()
         .map_request(layers::drop_bad_request_id)
@@ -55,12 +67,7 @@ pub fn router(state: ApiState) -> Router {
         .layer(from_fn(problem::render))
         .layer(CatchPanicLayer::new())
         .layer(timeout);
-    Router::new()
-        .merge(routes.clone())
-        .nest("/api/v1", routes)
-        .fallback(async || Problem::bare(Code::NoRoute))
-        .layer(layers)
-        .with_state(state)
+    router.layer(layers)
 }
 
 /// Every route.

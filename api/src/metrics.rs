@@ -14,6 +14,7 @@ pub(crate) const AWAITING_APPROVAL: &str = "awaiting_approval";
 /// anything has happened.
 pub fn describe() {
     observe::describe();
+    ticketflow_tickets::observe::describe();
     describe_histogram!(HTTP_DURATION, Unit::Seconds, "Time an HTTP answer took");
     describe_counter!(TICKETS_CREATED, "Tickets posted, by what became of them");
     describe_gauge!(AWAITING_APPROVAL, "Tickets that wait for a person's decision");

@@ -1,11 +1,14 @@
 //! What every handler may use, and the settings that bound what a client can ask for.
 
-use crate::admission::Admission;
+use crate::{
+    admission::Admission,
+    problem::{Code, Problem},
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::{Postgres, pool::PoolConnection};
 use std::{sync::Arc, time::Duration};
-use ticketflow_engine::{Actor, Client, StoreError};
+use ticketflow_engine::{Actor, Client};
 use tokio_util::sync::CancellationToken;
 
 /// Settings of the HTTP API.
@@ -48,7 +51,7 @@ impl Default for ApiSettings {
             body_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(90),
             drain: Duration::from_secs(20),
-            stalled_after: Duration::from_secs(300),
+            stalled_after: Duration::from_mins(5),
         }
     }
 }
@@ -78,9 +81,10 @@ impl ApiState {
         Self { client, settings: Arc::new(settings), metrics, admission, started_at, shutdown }
     }
 
-    /// A connection for one request.
-    pub(crate) async fn connection(&self) -> Result<PoolConnection<Postgres>, StoreError> {
-        self.client.pool().acquire().await.map_err(StoreError::database("connect for a request"))
+    /// A connection for one request. Whatever keeps it from being had, the client may try again later.
+    pub(crate) async fn connection(&self) -> Result<PoolConnection<Postgres>, Problem> {
+        let connection = self.client.pool().acquire().await;
+        connection.map_err(|error| Problem::bare(Code::Unavailable).caused_by(error))
     }
 
     /// Who causes what a request changes.

@@ -1,11 +1,6 @@
 //! Every workflow a process knows, by name and version.
 
-use crate::{
-    error::DefinitionError,
-    id::DefinitionId,
-    retry::StepPolicy,
-    workflow::Definition,
-};
+use crate::{error::DefinitionError, id::DefinitionId, retry::StepPolicy, workflow::Definition};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// The definitions a process can enqueue and run.
@@ -85,7 +80,9 @@ impl Catalog {
         let mut found = false;
         for definition in self.definitions.values_mut().filter(|d| &*d.id.workflow == workflow) {
             // A catalog is configured before it is shared, so the definition has no other owner yet.
-            let Some(definition) = Arc::get_mut(definition) else { continue };
+            let Some(definition) = Arc::get_mut(definition) else {
+                continue;
+            };
             for step in definition.steps.iter_mut().filter(|s| s.name.as_str() == step) {
                 change(&mut step.policy);
                 found = true;

@@ -182,13 +182,17 @@ impl Writer {
     /// is told that the log moved on.
     async fn classify(&self, batch: Vec<Pending>, again: bool) -> Vec<Pending> {
         let mut left = Vec::new();
-        let Ok(mut connection) = self.pool.acquire().await else { return batch };
+        let Ok(mut connection) = self.pool.acquire().await else {
+            return batch;
+        };
         for pending in batch {
             match advance::standing(&mut connection, &pending.commit.advance).await {
                 Ok(Standing::Written) => answer(pending, Committed::Written),
                 Ok(Standing::Fenced) => answer(pending, Committed::Fenced),
                 Ok(Standing::MovedOn { .. }) if again => left.push(pending),
-                Ok(Standing::MovedOn { signal_count }) => answer(pending, Committed::MovedOn { signal_count }),
+                Ok(Standing::MovedOn { signal_count }) => {
+                    answer(pending, Committed::MovedOn { signal_count });
+                }
                 Err(error) if error.is_transient() => left.push(pending),
                 Err(error) => answer(pending, Committed::Refused(describe(&error))),
             }

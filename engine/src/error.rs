@@ -1,8 +1,6 @@
 //! One error type per boundary. Variants are named after what failed; a message never contains its source.
 
-use crate::{
-    id::{DefinitionId, RunId, Seq, StepName},
-};
+use crate::id::{DefinitionId, RunId, Seq, StepName};
 use thiserror::Error;
 
 /// An event that cannot follow on a state: a bug, or a log that was tampered with.
@@ -85,15 +83,21 @@ impl StoreError {
 
 /// Whether the database was out of reach or in the middle of a restart, rather than refusing this statement.
 pub fn is_transient(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) => true,
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            // Connection exceptions, operator intervention, insufficient resources, deadlock and serialization.
-            ["08", "57P", "53", "40"].iter().any(|class| code.starts_with(class))
-        }),
-        _ => false,
+    if let sqlx::Error::Database(error) = error {
+        // Connection exceptions, operator intervention, insufficient resources, system errors, deadlock and
+        // serialization, and a server that is a standby for the time being.
+        let classes = ["08", "57P", "53", "58", "40", "25006"];
+        return error.code().is_some_and(|code| classes.iter().any(|class| code.starts_with(class)));
     }
+    matches!(
+        error,
+        sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::Protocol(_)
+    )
 }
 
 /// What a request about a run can fail with.

@@ -59,6 +59,8 @@ pub struct Fork {
     pub parent: RunId,
     /// Last event of the parent that the fork took over.
     pub parent_seq: Seq,
+    /// Why, in the operator's words.
+    pub reason: String,
     /// The parent's checkpoints, carried over so that this log stands alone.
     pub outputs: BTreeMap<StepName, Box<RawValue>>,
 }
@@ -91,7 +93,7 @@ pub struct StepCompleted {
 /// Why an attempt or a run failed: stable code for machines, message for people, details for the curious.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// Stable, snake_case.
+    /// Stable, in snake case.
     pub code: String,
     /// For people.
     pub message: String,
@@ -176,7 +178,7 @@ pub struct LeaseExpired {
 /// Payload of [`EventKind::Noted`] and [`EventKind::Annotated`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
-    /// Stable, snake_case.
+    /// Stable, in snake case.
     pub topic: String,
     /// What there is to say.
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]

@@ -202,12 +202,18 @@ impl Executor {
         if held.lease.signal_count == 0 {
             return Ok(None);
         }
-        let mut connection = self.pool.acquire().await.map_err(StoreError::database("connect for signals"))?;
+        let mut connection =
+            self.pool.acquire().await.map_err(StoreError::database("connect for signals"))?;
         signal::pending(&mut connection, held.lease.id, name, &held.history.state.consumed).await
     }
 
     /// Calls the step. `None`: the attempt was cut off and nothing of it counts.
-    async fn call(&self, held: &Held, arrival: Option<Arrival>, abort: &CancellationToken) -> Option<Outcome> {
+    async fn call(
+        &self,
+        held: &Held,
+        arrival: Option<Arrival>,
+        abort: &CancellationToken,
+    ) -> Option<Outcome> {
         let state = &held.history.state;
         let Some(step) = held.definition.step(&state.step) else {
             let message = format!("{} has no step {} any more", held.definition.id, state.step);
@@ -305,7 +311,7 @@ impl Executor {
                 }
                 // Refused even so: left leased, its deadline brings it back, at a pace that harms nobody.
                 Committed::Refused(_) if outcome.is_refusal() => return Ok(Some(Ended::Fenced)),
-                Committed::Refused(problem) => outcome = refused(held, outcome, &problem),
+                Committed::Refused(problem) => outcome = refused(held, outcome.took, &problem),
             }
         }
     }
@@ -367,7 +373,8 @@ impl Executor {
         };
         match state.phase.effect() {
             Effect::Run => {
-                let timeout = held.definition.step(&state.step).map_or(Duration::ZERO, |s| s.policy.timeout());
+                let timeout =
+                    held.definition.step(&state.step).map_or(Duration::ZERO, |s| s.policy.timeout());
                 let deadline = self.clock.now() + delta(timeout + DEADLINE_GRACE);
                 live(LiveState::Leased, None, if stays { held.attempt } else { 1 }, Some(deadline))
             }
@@ -376,7 +383,9 @@ impl Executor {
                 live(parked, wake_at, if backs_off { held.attempt } else { 0 }, None)
             }
             Effect::Close(status) => RowAfter::Closed { status, error_code: history.error_code() },
-            Effect::Finish => RowAfter::Closed { status: crate::status::RunStatus::Completed, error_code: None },
+            Effect::Finish => {
+                RowAfter::Closed { status: crate::status::RunStatus::Completed, error_code: None }
+            }
         }
     }
 
@@ -441,9 +450,8 @@ impl Held {
             return Some(Failure::new("jump_not_allowed", format!("step {from} may not go to {target}")));
         };
         let visits = self.history.state.visits.get(target).copied().unwrap_or(0);
-        (visits > jump.limit).then(|| {
-            Failure::new("loop_limit", format!("step {from} went to {target} {} times", jump.limit))
-        })
+        (visits > jump.limit)
+            .then(|| Failure::new("loop_limit", format!("step {from} went to {target} {} times", jump.limit)))
     }
 
     fn commit(&self, advance: Advance, work: Vec<SqlWork>) -> Commit {
@@ -471,11 +479,11 @@ fn completed(next: Option<StepName>, output: Box<RawValue>) -> Vec<Event> {
 }
 
 /// The database refuses the result itself: the run fails, with the reason and without the result.
-fn refused(held: &Held, outcome: Outcome, problem: &str) -> Outcome {
+fn refused(held: &Held, took: Option<Duration>, problem: &str) -> Outcome {
     tracing::error!(run.id = %held.lease.id, step.name = %held.history.state.step, problem, "a checkpoint was refused");
     let failure = Failure::new(CHECKPOINT_REFUSED, "the database refuses this step's result")
         .with_details(serde_json::json!({ "problem": problem.replace('\0', "") }));
-    Outcome { events: vec![Event::Failed(failure)], work: Vec::new(), took: outcome.took }
+    Outcome { events: vec![Event::Failed(failure)], work: Vec::new(), took }
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> StepError {
@@ -501,5 +509,7 @@ fn log_failure(held: &Held, error: &StepError, failed: u32) {
 }
 
 fn delta(duration: Duration) -> TimeDelta {
-    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+    // Whole microseconds, as the database keeps them.
+    let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX / 2);
+    TimeDelta::microseconds(micros)
 }

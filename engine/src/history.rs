@@ -33,6 +33,8 @@ pub struct History {
     pub created_at: DateTime<Utc>,
     input: Arc<RawValue>,
     checkpoints: BTreeMap<StepName, Checkpoint>,
+    /// How many checkpoints there were when each step was last entered.
+    entered: BTreeMap<StepName, usize>,
     completions: usize,
     error_code: Option<String>,
 }
@@ -83,6 +85,7 @@ impl History {
             created_at: first.at,
             input: created.input.clone().into(),
             checkpoints,
+            entered: BTreeMap::from([(created.step.clone(), 1)]),
             completions: 1,
             error_code: None,
         }
@@ -99,7 +102,10 @@ impl History {
         self.hash = record.hash;
         self.error_code = None;
         match &record.event {
-            Event::StepCompleted(completed) => self.keep(step, completed.output.clone().into()),
+            Event::StepCompleted(completed) => {
+                self.keep(step, completed.output.clone().into());
+                self.enter();
+            }
             Event::Resumed(resumed) => {
                 if let Some(from) = &resumed.from_step {
                     self.forget_from(from);
@@ -107,12 +113,25 @@ impl History {
                 for (step, output) in &resumed.edited {
                     self.keep(step.clone(), output.clone().into());
                 }
+                if resumed.from_step.is_some() {
+                    self.enter();
+                }
             }
+            Event::Migrated(_) => self.enter(),
             Event::Failed(failure) => self.error_code = Some(failure.code.clone()),
-            Event::Created(_) | Event::StepRetried(_) | Event::Slept(_) | Event::Waited(_)
-            | Event::SignalReceived(_) | Event::WaitTimedOut(_) | Event::LeaseExpired(_)
-            | Event::Noted(_) | Event::Annotated(_) | Event::Paused(_) | Event::RetriedNow(_)
-            | Event::Migrated(_) | Event::Cancelled(_) | Event::Completed(_) => {}
+            Event::Created(_)
+            | Event::StepRetried(_)
+            | Event::Slept(_)
+            | Event::Waited(_)
+            | Event::SignalReceived(_)
+            | Event::WaitTimedOut(_)
+            | Event::LeaseExpired(_)
+            | Event::Noted(_)
+            | Event::Annotated(_)
+            | Event::Paused(_)
+            | Event::RetriedNow(_)
+            | Event::Cancelled(_)
+            | Event::Completed(_) => {}
         }
         Ok(())
     }
@@ -155,10 +174,19 @@ impl History {
         self.completions += 1;
     }
 
-    /// A run that goes on from an earlier step must not see what that step and those after it made before.
-    fn forget_from(&mut self, step: &StepName) {
-        if let Some(order) = self.checkpoints.get(step).map(|checkpoint| checkpoint.order).filter(|&o| o > 0) {
-            self.checkpoints.retain(|_, checkpoint| checkpoint.order < order);
+    fn enter(&mut self) {
+        self.entered.insert(self.state.step.clone(), self.completions);
+    }
+
+    /// A run that goes on from an earlier step must not see what was made since it last entered that step. What an
+    /// earlier round of a loop made, or the run it was forked from, it saw then and sees again.
+    pub(crate) fn forget_from(&mut self, step: &StepName) {
+        match self.entered.get(step).copied() {
+            Some(since) => self.checkpoints.retain(|_, checkpoint| checkpoint.order < since),
+            None if self.has_checkpoint(step) => {
+                self.checkpoints.retain(|name, checkpoint| checkpoint.order == 0 && name != step);
+            }
+            None => {}
         }
     }
 }

@@ -47,11 +47,7 @@ pub enum ReapError {
 ///
 /// # Errors
 /// If the database did not do it, or a log does not fold.
-pub async fn reap(
-    connection: &mut PgConnection,
-    catalog: &Catalog,
-    clock: &Clock,
-) -> Result<u64, ReapError> {
+pub async fn reap(connection: &mut PgConnection, catalog: &Catalog, clock: &Clock) -> Result<u64, ReapError> {
     let mut transaction = connection.begin().await.map_err(StoreError::database("begin to reap"))?;
     let orphans = lease::orphans(&mut transaction, BATCH).await?;
     let mut commits = Vec::with_capacity(orphans.len());
@@ -132,7 +128,7 @@ fn verdict(orphan: &Orphan, history: &History, catalog: &Catalog, clock: &Clock)
     let definition = catalog.get(&state.definition);
     let policy = definition.and_then(|definition| definition.step(&state.step)).map(|step| step.policy);
     let policy = policy.unwrap_or_default();
-    if orphan.overdue && matches!(state.phase.effect(), Effect::Run) {
+    if orphan.overdue && state.phase.can_run() {
         let error = Failure::new("deadline_passed", format!("step {} ran past its deadline", state.step));
         let failed = state.failed_attempts + 1;
         if failed >= policy.max_attempts {
@@ -166,7 +162,11 @@ pub(crate) fn row_after(history: &History, attempt: i32, clock: &Clock) -> RowAf
         deadline_at: None,
     };
     match state.phase.effect() {
-        Effect::Run => live(LiveState::Ready, Some(clock.now())),
+        // What woke a waiting run, or came while it was paused or held, may not be in the log yet: whoever claims it
+        // looks, and parks it again if there is nothing.
+        Effect::Run | Effect::Park { state: LiveState::Waiting, .. } => {
+            live(LiveState::Ready, Some(clock.now()))
+        }
         Effect::Park { state, wake_at } => live(state, wake_at),
         Effect::Close(status) => RowAfter::Closed { status, error_code: history.error_code() },
         Effect::Finish => RowAfter::Closed { status: crate::status::RunStatus::Completed, error_code: None },

@@ -2,8 +2,8 @@
 
 use crate::{
     Client,
-    client::EnqueueRequest,
     chain::Hash,
+    client::EnqueueRequest,
     error::{ControlError, StoreError},
     id::{Actor, RunId},
     status::RunStatus,
@@ -94,9 +94,10 @@ pub fn next_time(cron: &str, after: DateTime<Utc>) -> Result<DateTime<Utc>, Sche
 /// # Errors
 /// If the expression, the workflow or the input is wrong.
 pub async fn put(client: &Client, schedule: &Schedule) -> Result<DateTime<Utc>, ScheduleError> {
-    let definition = client.catalog().latest(&schedule.workflow).ok_or_else(|| {
-        ControlError::UnknownDefinition(crate::DefinitionId::new(&schedule.workflow, 1))
-    })?;
+    let definition = client
+        .catalog()
+        .latest(&schedule.workflow)
+        .ok_or_else(|| ControlError::UnknownDefinition(crate::DefinitionId::new(&schedule.workflow, 1)))?;
     definition.check_input(&schedule.input).map_err(|error| ControlError::BadValue {
         what: "the input".to_owned(),
         problem: error.to_string(),
@@ -127,7 +128,9 @@ pub async fn fire_due(client: &Client) -> Result<Vec<RunId>, ScheduleError> {
     loop {
         let mut transaction =
             connection.begin().await.map_err(StoreError::database("begin to fire a schedule"))?;
-        let Some(due) = schedule::lock_due(&mut transaction).await? else { return Ok(started) };
+        let Some(due) = schedule::lock_due(&mut transaction).await? else {
+            return Ok(started);
+        };
         let now = stats::now(&mut transaction).await?;
         let run = fire(client, &mut transaction, &due).await?;
         schedule::fired(&mut transaction, &due.name, next_time(&due.cron, now)?, run).await?;
@@ -145,7 +148,9 @@ async fn fire(
         tracing::info!(schedule.name = due.name, "left out: the last run is still live");
         return Ok(None);
     }
-    let Ok(input) = RawValue::from_string(due.input.clone()) else { return Ok(None) };
+    let Ok(input) = RawValue::from_string(due.input.clone()) else {
+        return Ok(None);
+    };
     let mut request = EnqueueRequest::new(&due.workflow, input, Actor::new("scheduler"));
     let key = format!("schedule\0{}\0{}", due.name, due.next_at.timestamp_micros());
     request.guard = Some(Guard {
@@ -158,7 +163,11 @@ async fn fire(
         Ok(Enqueued::Replayed(_) | Enqueued::KeyReused(_)) => Ok(None),
         Err(ControlError::Store(error)) => Err(error.into()),
         Err(error) => {
-            tracing::error!(schedule.name = due.name, error = &error as &dyn std::error::Error, "not started");
+            tracing::error!(
+                schedule.name = due.name,
+                error = &error as &dyn std::error::Error,
+                "not started"
+            );
             Ok(None)
         }
     }

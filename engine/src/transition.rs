@@ -143,7 +143,7 @@ impl Phase {
     }
 
     /// Whether a step may be called, now or when its time has come.
-    const fn can_run(&self) -> bool {
+    pub(crate) const fn can_run(&self) -> bool {
         matches!(self, Self::Runnable { .. } | Self::Backoff { .. } | Self::Sleeping { .. })
     }
 
@@ -214,11 +214,21 @@ pub fn transition(state: RunState, event: &Event) -> Result<RunState, IllegalTra
         Event::Annotated(_) => Ok(state),
         Event::Completed(_) if matches!(phase, Phase::Finishing) => Ok(state.rest(Phase::Completed)),
         Event::Failed(_) if phase.can_be_held() => Ok(state.rest(Phase::Failed)),
-        Event::Paused(_) | Event::Resumed(_) | Event::RetriedNow(_) | Event::Migrated(_)
+        Event::Paused(_)
+        | Event::Resumed(_)
+        | Event::RetriedNow(_)
+        | Event::Migrated(_)
         | Event::Cancelled(_) => intervene(state, event).ok_or(refused),
-        Event::Created(_) | Event::StepCompleted(_) | Event::StepRetried(_) | Event::Slept(_)
-        | Event::Waited(_) | Event::WaitTimedOut(_) | Event::LeaseExpired(_) | Event::Noted(_)
-        | Event::Completed(_) | Event::Failed(_) => Err(refused),
+        Event::Created(_)
+        | Event::StepCompleted(_)
+        | Event::StepRetried(_)
+        | Event::Slept(_)
+        | Event::Waited(_)
+        | Event::WaitTimedOut(_)
+        | Event::LeaseExpired(_)
+        | Event::Noted(_)
+        | Event::Completed(_)
+        | Event::Failed(_) => Err(refused),
     }
 }
 
@@ -240,15 +250,26 @@ fn advance(mut state: RunState, event: &Event) -> RunState {
         Event::Waited(waited) => {
             state.rest(Phase::Waiting { signal: waited.signal.clone(), until: waited.until })
         }
-        Event::Created(_) | Event::SignalReceived(_) | Event::WaitTimedOut(_) | Event::LeaseExpired(_)
-        | Event::Noted(_) | Event::Annotated(_) | Event::Paused(_) | Event::Resumed(_)
-        | Event::RetriedNow(_) | Event::Migrated(_) | Event::Cancelled(_) | Event::Failed(_)
+        Event::Created(_)
+        | Event::SignalReceived(_)
+        | Event::WaitTimedOut(_)
+        | Event::LeaseExpired(_)
+        | Event::Noted(_)
+        | Event::Annotated(_)
+        | Event::Paused(_)
+        | Event::Resumed(_)
+        | Event::RetriedNow(_)
+        | Event::Migrated(_)
+        | Event::Cancelled(_)
+        | Event::Failed(_)
         | Event::Completed(_) => state,
     }
 }
 
 fn signalled(mut state: RunState, received: &SignalReceived) -> Option<RunState> {
-    let Phase::Waiting { signal, .. } = &state.phase else { return None };
+    let Phase::Waiting { signal, .. } = &state.phase else {
+        return None;
+    };
     if *signal != received.signal || !state.consumed.insert(received.number) {
         return None;
     }
@@ -271,12 +292,19 @@ fn intervene(mut state: RunState, event: &Event) -> Option<RunState> {
         },
         (Event::RetriedNow(_), Phase::Backoff { .. }) => Some(state.rest(runnable(None))),
         (Event::RetriedNow(_), Phase::Sleeping { .. }) => Some(state.rest(runnable(Some(Arrival::Woke)))),
-        (Event::Migrated(migrated), phase) if phase.can_be_held() || matches!(phase, Phase::Paused { .. }) => {
+        (Event::Migrated(migrated), phase)
+            if phase.can_be_held() || matches!(phase, Phase::Paused { .. }) =>
+        {
             state.definition.version = migrated.to_version;
             let moved = match phase {
                 Phase::Paused { .. } => Phase::Paused { before: Box::new(runnable(None)) },
-                Phase::Runnable { .. } | Phase::Backoff { .. } | Phase::Sleeping { .. }
-                | Phase::Waiting { .. } | Phase::Finishing | Phase::Failed | Phase::Cancelled
+                Phase::Runnable { .. }
+                | Phase::Backoff { .. }
+                | Phase::Sleeping { .. }
+                | Phase::Waiting { .. }
+                | Phase::Finishing
+                | Phase::Failed
+                | Phase::Cancelled
                 | Phase::Completed => runnable(None),
             };
             Some(state.enter(migrated.to_step.clone(), moved))

@@ -75,7 +75,10 @@ impl Wakeup {
             // Runs that become ready from here on send a NOTIFY of their own.
             shared.sending.store(false, Ordering::Release);
             if let Err(error) = send(&pool).await {
-                tracing::debug!(error = &error as &dyn std::error::Error, "a wake-up was not sent; the poll will do");
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    "a wake-up was not sent; the poll will do"
+                );
             }
         });
     }

@@ -66,7 +66,8 @@ pub const fn output<S: Step>() -> Output<S> {
 impl<S: Step> Wire<S::Output> for Output<S> {
     fn fetch(&self, history: &History) -> Result<S::Output, WireError> {
         let stored = history.output(S::NAME);
-        let stored = stored.ok_or_else(|| WireError { what: format!("output of {}", S::NAME), source: None })?;
+        let stored =
+            stored.ok_or_else(|| WireError { what: format!("output of {}", S::NAME), source: None })?;
         read(stored.get(), S::NAME)
     }
 

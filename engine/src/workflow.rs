@@ -187,7 +187,8 @@ impl<I: DeserializeOwned + 'static> Builder<I> {
         key: impl Fn(&I) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
         let key = move |json: &RawValue| serde_json::from_str(json.get()).ok().and_then(|input| key(&input));
-        self.definition.concurrency = Some(ConcurrencyRule { limit: limit.max(1).into(), key: Box::new(key) });
+        self.definition.concurrency =
+            Some(ConcurrencyRule { limit: limit.max(1).into(), key: Box::new(key) });
         self
     }
 
@@ -267,9 +268,13 @@ impl<S: Step, W: Wire<S::Input>> ErasedStep for Wired<S, W> {
             let json = |output: &S::Output| to_raw_value(output).map_err(encode_failure);
             Ok(match self.step.run(context, input).await? {
                 StepOutcome::Next(output) => ErasedOutcome::Next(json(&output)?),
-                StepOutcome::GoTo(target, output) => ErasedOutcome::GoTo(StepName::new(target), json(&output)?),
+                StepOutcome::GoTo(target, output) => {
+                    ErasedOutcome::GoTo(StepName::new(target), json(&output)?)
+                }
                 StepOutcome::Sleep(duration) => ErasedOutcome::Sleep(duration),
-                StepOutcome::Wait { signal, timeout, about } => ErasedOutcome::Wait { signal, timeout, about },
+                StepOutcome::Wait { signal, timeout, about } => {
+                    ErasedOutcome::Wait { signal, timeout, about }
+                }
             })
         }
         .boxed()

@@ -1,6 +1,11 @@
 //! `ticketflow audit verify`: checks every invariant on the live database.
 
-use crate::{config::Config, exit::Exit, output::out, runtime::{self, Home}};
+use crate::{
+    config::Config,
+    exit::Exit,
+    output::out,
+    runtime::{self, Home},
+};
 use sqlx::PgPool;
 use ticketflow_engine::{
     Catalog,

@@ -23,14 +23,14 @@ struct Findings {
 }
 
 impl Findings {
-    fn good(&self, text: &str) -> anyhow::Result<()> {
-        out(&format!("ok    {text}"))
-    }
-
     fn bad(&mut self, text: &str, fix: &str) -> anyhow::Result<()> {
         self.bad += 1;
         out(&format!("BAD   {text}\n      fix: {fix}"))
     }
+}
+
+fn good(text: &str) -> anyhow::Result<()> {
+    out(&format!("ok    {text}"))
 }
 
 pub(crate) async fn run(config: &Config, api: &Api) -> anyhow::Result<()> {
@@ -43,7 +43,7 @@ pub(crate) async fn run(config: &Config, api: &Api) -> anyhow::Result<()> {
         Err(error) => findings.bad(&error.to_string(), "ticketflow up")?,
     }
     match api.text("/health").await {
-        Ok(_) => findings.good(&format!("the API at {} is healthy", config.args.url))?,
+        Ok(_) => good(&format!("the API at {} is healthy", config.args.url))?,
         Err(error) => findings.bad(&format!("{error:#}"), "ticketflow up, or ticketflow api")?,
     }
     match findings.bad {
@@ -56,12 +56,14 @@ async fn check_database(pool: &PgPool, config: &Config, findings: &mut Findings)
     let version: i32 =
         sqlx::query_scalar("SELECT current_setting('server_version_num')::integer").fetch_one(pool).await?;
     match version {
-        140_000.. => findings.good(&format!("PostgreSQL {}", version / 10_000))?,
-        _ => findings.bad(&format!("PostgreSQL {} is too old", version / 10_000), "use version 14 or newer")?,
+        140_000.. => good(&format!("PostgreSQL {}", version / 10_000))?,
+        _ => {
+            findings.bad(&format!("PostgreSQL {} is too old", version / 10_000), "use version 14 or newer")?
+        }
     }
     check_durability(pool, findings).await?;
     match runtime::pending_migrations(pool).await? {
-        0 => findings.good("the schema is up to date")?,
+        0 => good("the schema is up to date")?,
         missing => {
             findings.bad(&format!("{missing} migrations are missing"), "ticketflow migrate")?;
             return Ok(());
@@ -73,10 +75,12 @@ async fn check_database(pool: &PgPool, config: &Config, findings: &mut Findings)
 
 async fn check_durability(pool: &PgPool, findings: &mut Findings) -> anyhow::Result<()> {
     for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
-        let value: String = sqlx::query_scalar("SELECT current_setting($1)").bind(setting).fetch_one(pool).await?;
+        let value: String =
+            sqlx::query_scalar("SELECT current_setting($1)").bind(setting).fetch_one(pool).await?;
         match value.as_str() {
-            "off" => findings.bad(&format!("{setting} is off: commits may be lost"), &format!("set {setting} = on"))?,
-            _ => findings.good(&format!("{setting} is {value}"))?,
+            "off" => findings
+                .bad(&format!("{setting} is off: commits may be lost"), &format!("set {setting} = on"))?,
+            _ => good(&format!("{setting} is {value}"))?,
         }
     }
     Ok(())
@@ -87,9 +91,12 @@ async fn check_clock(pool: &PgPool, findings: &mut Findings) -> anyhow::Result<(
     let ahead = stats::now(&mut connection).await? - Clock::default().now();
     if ahead.abs() > CLOCK_TOLERANCE {
         let text = format!("the database's clock is {} ms ahead of this machine's", ahead.num_milliseconds());
-        return findings.bad(&text, "synchronise both with NTP; leases go by the database's clock and hold all the same");
+        return findings.bad(
+            &text,
+            "synchronise both with NTP; leases go by the database's clock and hold all the same",
+        );
     }
-    findings.good("the clocks agree")
+    good("the clocks agree")
 }
 
 async fn check_runs(pool: &PgPool, config: &Config, findings: &mut Findings) -> anyhow::Result<()> {
@@ -98,18 +105,21 @@ async fn check_runs(pool: &PgPool, config: &Config, findings: &mut Findings) -> 
     let alive = workers.iter().filter(|worker| worker.alive).count();
     match alive {
         0 => findings.bad("no worker is alive", "ticketflow worker (or ticketflow up)")?,
-        alive => findings.good(&format!("{alive} workers are alive"))?,
+        alive => good(&format!("{alive} workers are alive"))?,
     }
     let queue = stats::queue(&mut connection).await?;
     match queue.unclaimable {
-        0 => findings.good("every ready run has a worker that knows its workflow")?,
+        0 => good("every ready run has a worker that knows its workflow")?,
         runs => {
             let known: Vec<String> = runtime::catalog(config, pool)?.advertised();
             let text = format!("{runs} ready runs have a workflow version that no live worker knows");
-            findings.bad(&text, &format!("start workers that know it; this program knows {}", known.join(", ")))?;
+            findings.bad(
+                &text,
+                &format!("start workers that know it; this program knows {}", known.join(", ")),
+            )?;
         }
     }
-    findings.good(&format!(
+    good(&format!(
         "{} ready (oldest {:.0} s), {} leased, {} sleeping, {} waiting, {} paused",
         queue.ready, queue.oldest_ready_seconds, queue.leased, queue.sleeping, queue.waiting, queue.paused
     ))

@@ -6,13 +6,14 @@ use crate::{
 };
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
 
 const STEP_COLUMNS: [Column; 5] = [
     ("STEP", "name"),
     ("STATUS", "status"),
     ("ATTEMPTS", "attempts"),
     ("MS", "duration_ms"),
-    ("ERROR", "error.message"),
+    ("ERROR", "last_error.message"),
 ];
 
 /// What to do with a run.
@@ -63,9 +64,9 @@ pub(crate) struct ForkArgs {
     /// Step the new run starts with
     #[arg(long, value_name = "STEP")]
     from_step: String,
-    /// Replace a step's output, as in `--edit extract=output.json`; may be repeated
-    #[arg(long = "edit", value_name = "STEP=FILE")]
-    edits: Vec<String>,
+    /// Replace the output of the step before it with this file's
+    #[arg(long, value_name = "FILE")]
+    edit: Option<PathBuf>,
 }
 
 /// A run.
@@ -88,10 +89,10 @@ pub(crate) async fn run(command: RunsCommand, api: &Api, format: Option<Format>)
             (args.action.id, "resume", body)
         }
         RunsCommand::Fork(args) => {
-            let edits = edited(&args.edits)?;
-            let body = json!({
-                "reason": args.action.reason, "from_step": args.from_step, "edited_outputs": edits,
-            });
+            let mut body = json!({ "reason": args.action.reason, "from_step": args.from_step });
+            if let Some(file) = args.edit {
+                body["edited_output"] = read_json(&file)?;
+            }
             (args.action.id, "fork", body)
         }
     };
@@ -104,11 +105,14 @@ fn edited(edits: &[String]) -> anyhow::Result<Map<String, Value>> {
         .iter()
         .map(|edit| {
             let (step, file) = edit.split_once('=').context("--edit takes STEP=FILE")?;
-            let json = std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
-            let output = serde_json::from_str(&json).with_context(|| format!("{file} is not JSON"))?;
-            Ok((step.to_owned(), output))
+            Ok((step.to_owned(), read_json(Path::new(file))?))
         })
         .collect()
+}
+
+fn read_json(file: &Path) -> anyhow::Result<Value> {
+    let json = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    serde_json::from_str(&json).with_context(|| format!("{} is not JSON", file.display()))
 }
 
 async fn explain(id: &str, api: &Api, format: Format) -> anyhow::Result<()> {
@@ -116,7 +120,9 @@ async fn explain(id: &str, api: &Api, format: Format) -> anyhow::Result<()> {
     if format != Format::Table {
         return print_one(&run, format, "id");
     }
-    out(&text(&run["why"]))?;
+    let waits = text(&run["waits_because"]);
+    let at = format!("{} at step {}", text(&run["status"]), text(&run["step"]));
+    out(&if waits.is_empty() { at } else { format!("{at}: {waits}") })?;
     let steps = run["steps"].as_array().cloned().unwrap_or_default();
     print(&steps, Format::Table, &STEP_COLUMNS, "name")
 }

@@ -127,7 +127,7 @@ pub(crate) async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
         );
         return Err(Exit::Failed.with(message));
     }
-    TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("cannot listen on {listen}; is another ticketflow running? Try --listen 127.0.0.1:0"))
+    TcpListener::bind(listen).await.with_context(|| {
+        format!("cannot listen on {listen}; is another ticketflow running? Try --listen 127.0.0.1:0")
+    })
 }

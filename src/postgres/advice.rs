@@ -11,11 +11,7 @@ pub(super) fn install(major: Option<u32>) -> String {
             .or_else(|_| fs::read_to_string("/usr/lib/os-release"))
             .unwrap_or_default()
     };
-    let sudo = if rustix::process::geteuid().is_root() {
-        ""
-    } else {
-        "sudo "
-    };
+    let sudo = if rustix::process::geteuid().is_root() { "" } else { "sudo " };
     sentence(&distribution, sudo, major)
 }
 
@@ -44,15 +40,13 @@ fn package_command(distribution: &str, sudo: &str, major: Option<u32>) -> Option
     };
     let (installer, package) = match distribution {
         "debian" | "ubuntu" => ("apt-get install", versioned("postgresql-", "", "postgresql")),
-        "fedora" | "rhel" | "centos" | "amzn" => (
-            "dnf install",
-            versioned("postgresql", "-server", "postgresql-server"),
-        ),
+        "fedora" | "rhel" | "centos" | "amzn" => {
+            ("dnf install", versioned("postgresql", "-server", "postgresql-server"))
+        }
         "alpine" => ("apk add", versioned("postgresql", "", "postgresql")),
-        "opensuse" | "suse" | "sles" => (
-            "zypper install",
-            versioned("postgresql", "-server", "postgresql-server"),
-        ),
+        "opensuse" | "suse" | "sles" => {
+            ("zypper install", versioned("postgresql", "-server", "postgresql-server"))
+        }
         // Arch keeps one version only.
         "arch" => ("pacman -S", "postgresql".to_owned()),
         // Homebrew refuses to be run with sudo.
@@ -81,28 +75,19 @@ mod tests {
                 "NAME=\"Linux Mint\"\nID=linuxmint\nID_LIKE=\"ubuntu debian\"",
                 "sudo apt-get install postgresql",
             ),
-            (
-                "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"",
-                "sudo dnf install postgresql-server",
-            ),
+            ("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"", "sudo dnf install postgresql-server"),
             ("ID=alpine", "sudo apk add postgresql"),
             ("ID=arch", "sudo pacman -S postgresql"),
             ("ID=macos", "brew install postgresql@17"),
         ];
         for (os_release, command) in cases {
-            assert_eq!(
-                sentence(os_release, "sudo ", None),
-                format!("Install it with: {command}")
-            );
+            assert_eq!(sentence(os_release, "sudo ", None), format!("Install it with: {command}"));
         }
     }
 
     #[test]
     fn an_existing_database_asks_for_its_own_version() {
-        assert_eq!(
-            sentence("ID=ubuntu", "", Some(16)),
-            "Install it with: apt-get install postgresql-16"
-        );
+        assert_eq!(sentence("ID=ubuntu", "", Some(16)), "Install it with: apt-get install postgresql-16");
     }
 
     #[test]

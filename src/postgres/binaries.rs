@@ -48,12 +48,7 @@ impl Binaries {
             return None;
         }
         let program = dir.join("postgres");
-        let output = user
-            .command(&program)
-            .arg("--version")
-            .kill_on_drop(true)
-            .output()
-            .await;
+        let output = user.command(&program).arg("--version").kill_on_drop(true).output().await;
         let (major, minor) = match output {
             Ok(output) => version(&String::from_utf8_lossy(&output.stdout))?,
             Err(error) => {
@@ -76,18 +71,12 @@ impl Places {
     /// This system's PATH and package directories, then `downloads`.
     pub(super) fn of_system(downloads: &Path) -> Self {
         let packages = PACKAGE_DIRS.iter().map(PathBuf::from);
-        Self {
-            path: env::var_os("PATH"),
-            patterns: packages.chain([downloads.join("*/bin")]).collect(),
-        }
+        Self { path: env::var_os("PATH"), patterns: packages.chain([downloads.join("*/bin")]).collect() }
     }
 
     /// `downloads` only.
     pub(super) fn of_downloads(downloads: &Path) -> Self {
-        Self {
-            path: None,
-            patterns: vec![downloads.join("*/bin")],
-        }
+        Self { path: None, patterns: vec![downloads.join("*/bin")] }
     }
 
     /// Every usable installation, the preferred first; within one place the highest version first.
@@ -110,22 +99,15 @@ impl Places {
         let on_path = self.path.iter().flat_map(env::split_paths).map(|dir| {
             // Packages link single programs into PATH; the others lie where the link leads.
             let program = fs::canonicalize(dir.join("initdb")).ok();
-            program
-                .and_then(|program| program.parent().map(Path::to_owned))
-                .into_iter()
-                .collect()
+            program.and_then(|program| program.parent().map(Path::to_owned)).into_iter().collect()
         });
-        on_path
-            .chain(self.patterns.iter().map(|pattern| expand(pattern)))
-            .collect()
+        on_path.chain(self.patterns.iter().map(|pattern| expand(pattern))).collect()
     }
 }
 
 /// The first installation that can run a cluster of version `cluster`; any can start one that does not exist yet.
 pub(super) fn matching(installed: &[Binaries], cluster: Option<u32>) -> Option<&Binaries> {
-    installed
-        .iter()
-        .find(|found| cluster.is_none_or(|major| found.major == major))
+    installed.iter().find(|found| cluster.is_none_or(|major| found.major == major))
 }
 
 /// The directories `pattern` stands for, without symbolic links.
@@ -137,21 +119,13 @@ fn expand(pattern: &Path) -> Vec<PathBuf> {
             None => found.into_iter().map(|dir| dir.join(component)).collect(),
         };
     }
-    found
-        .into_iter()
-        .filter_map(|dir| fs::canonicalize(dir).ok())
-        .collect()
+    found.into_iter().filter_map(|dir| fs::canonicalize(dir).ok()).collect()
 }
 
 fn children(dir: &Path, prefix: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     entries
-        .filter(|entry| {
-            entry
-                .file_name()
-                .as_encoded_bytes()
-                .starts_with(prefix.as_bytes())
-        })
+        .filter(|entry| entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes()))
         .map(|entry| entry.path())
         .collect()
 }
@@ -171,19 +145,12 @@ mod tests {
     use std::{fs, path::PathBuf};
 
     fn installation(major: u32) -> Binaries {
-        Binaries {
-            dir: PathBuf::from(format!("/opt/{major}")),
-            major,
-            minor: 0,
-        }
+        Binaries { dir: PathBuf::from(format!("/opt/{major}")), major, minor: 0 }
     }
 
     #[test]
     fn versions_are_read_from_what_the_server_prints() {
-        assert_eq!(
-            version("postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)\n"),
-            Some((15, 13))
-        );
+        assert_eq!(version("postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)\n"), Some((15, 13)));
         assert_eq!(version("postgres (PostgreSQL) 18beta1\n"), Some((18, 0)));
         assert_eq!(version("bash: no such file\n"), None);
     }

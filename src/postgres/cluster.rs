@@ -44,11 +44,7 @@ impl Cluster {
         user.reach(layout.base())?;
         let version = version(&pgdata)?;
         let binaries = find_binaries(&layout, &user, version, places, source).await?;
-        let cluster = Self {
-            layout,
-            user,
-            binaries,
-        };
+        let cluster = Self { layout, user, binaries };
         if version.is_none() {
             cluster.initialize().await?;
         }
@@ -59,14 +55,9 @@ impl Cluster {
         let base = self.layout.base();
         remove_unfinished(base);
         // A name of its own each time: an initdb that outlived its parent may still be writing to the last one.
-        let unfinished = base.join(format!(
-            "{UNFINISHED}{:016x}",
-            u64::from_le_bytes(clock::entropy())
-        ));
+        let unfinished = base.join(format!("{UNFINISHED}{:016x}", u64::from_le_bytes(clock::entropy())));
         tracing::info!(postgres.version = self.binaries.major, postgres.data_dir = %base.display(), "creating the database");
-        self.user
-            .private_dir(&unfinished)
-            .map_err(EmbeddedError::preparing(&unfinished))?;
+        self.user.private_dir(&unfinished).map_err(EmbeddedError::preparing(&unfinished))?;
         self.write_password()?;
         self.run_initdb(&unfinished).await?;
         append_include(&unfinished.join("postgresql.conf")).map_err(EmbeddedError::preparing(&unfinished))?;
@@ -85,11 +76,7 @@ impl Cluster {
             {
                 return Err(error);
             }
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&path)?;
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
             file.write_all(password.as_bytes())?;
             self.user.give(&path)
         };
@@ -118,21 +105,10 @@ impl Cluster {
             .command(&program)
             .arg("--pgdata")
             .arg(pgdata)
-            .args([
-                "--username",
-                endpoint::NAME,
-                "--auth-local=trust",
-                "--auth-host=scram-sha-256",
-            ])
+            .args(["--username", endpoint::NAME, "--auth-local=trust", "--auth-host=scram-sha-256"])
             .arg("--pwfile")
             .arg(self.layout.password())
-            .args([
-                "--encoding=UTF8",
-                "--locale",
-                locale,
-                "--data-checksums",
-                "--no-instructions",
-            ])
+            .args(["--encoding=UTF8", "--locale", locale, "--data-checksums", "--no-instructions"])
             .kill_on_drop(true)
             .output()
             .await
@@ -144,28 +120,15 @@ impl Cluster {
         let mut command = self.user.command(&self.binaries.postgres());
         command.arg("-D").arg(self.layout.pgdata());
         // Without the cluster's own file, which includes one that may not be written yet.
-        command.args([
-            "-c",
-            "config_file=/dev/null",
-            "-c",
-            "wal_compression=lz4",
-            "-C",
-            "wal_compression",
-        ]);
+        command.args(["-c", "config_file=/dev/null", "-c", "wal_compression=lz4", "-C", "wal_compression"]);
         let output = command.kill_on_drop(true).output().await;
-        if output.is_ok_and(|output| output.status.success()) {
-            "lz4"
-        } else {
-            "on"
-        }
+        if output.is_ok_and(|output| output.status.success()) { "lz4" } else { "on" }
     }
 }
 
 /// The major version of the cluster in `pgdata`, none if there is no cluster.
 fn version(pgdata: &Path) -> Result<Option<u32>, EmbeddedError> {
-    let unreadable = || EmbeddedError::ReadCluster {
-        path: pgdata.to_owned(),
-    };
+    let unreadable = || EmbeddedError::ReadCluster { path: pgdata.to_owned() };
     match fs::read_to_string(pgdata.join("PG_VERSION")) {
         Ok(text) => text.trim().parse().map(Some).map_err(|_| unreadable()),
         Err(error) if error.kind() == io::ErrorKind::NotFound && is_vacant(pgdata) => Ok(None),
@@ -222,12 +185,9 @@ fn mismatch(
 
 fn remove_unfinished(base: &Path) {
     let entries = fs::read_dir(base).into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| {
-        entry
-            .file_name()
-            .as_encoded_bytes()
-            .starts_with(UNFINISHED.as_bytes())
-    }) {
+    for entry in
+        entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()))
+    {
         if let Err(error) = fs::remove_dir_all(entry.path()) {
             tracing::warn!(path = %entry.path().display(), %error, "cannot remove what an interrupted start left");
         }

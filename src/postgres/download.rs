@@ -23,9 +23,7 @@ pub(super) struct Source {
 
 impl Default for Source {
     fn default() -> Self {
-        Self {
-            host: "https://api.github.com".to_owned(),
-        }
+        Self { host: "https://api.github.com".to_owned() }
     }
 }
 
@@ -48,11 +46,7 @@ impl Source {
 
     async fn reach(&self) -> Result<(), Failure> {
         let client = reqwest::Client::builder().timeout(REACH_LIMIT).build()?;
-        client
-            .head(&self.host)
-            .header("User-Agent", "ticketflow")
-            .send()
-            .await?;
+        client.head(&self.host).header("User-Agent", "ticketflow").send().await?;
         Ok(())
     }
 }
@@ -95,9 +89,7 @@ mod tests {
     #[tokio::test]
     async fn an_unreachable_source_fails_at_once() {
         let nowhere = tempfile::tempdir().unwrap();
-        let source = Source {
-            host: "http://127.0.0.1:9".to_owned(),
-        };
+        let source = Source { host: "http://127.0.0.1:9".to_owned() };
         assert!(source.fetch(nowhere.path(), None).await.is_err());
     }
 
@@ -108,11 +100,7 @@ mod tests {
         fs::create_dir_all(&bin).unwrap();
         fs::set_permissions(&bin, fs::Permissions::from_mode(0o700)).unwrap();
         open_to_all(root.path()).unwrap();
-        let expected = if rustix::process::geteuid().is_root() {
-            0o755
-        } else {
-            0o700
-        };
+        let expected = if rustix::process::geteuid().is_root() { 0o755 } else { 0o700 };
         assert_eq!(fs::metadata(&bin).unwrap().permissions().mode() & 0o777, expected);
     }
 }

@@ -55,10 +55,7 @@ impl Endpoint {
     fn loopback(layout: &Layout, port: u16) -> Result<Self, EmbeddedError> {
         let path = layout.password();
         let password = fs::read_to_string(&path).map_err(EmbeddedError::preparing(&path))?;
-        Ok(Self::Loopback {
-            port,
-            password: password.trim().to_owned(),
-        })
+        Ok(Self::Loopback { port, password: password.trim().to_owned() })
     }
 
     /// What a client connects to.
@@ -114,17 +111,10 @@ fn socket_name() -> String {
 fn socket_dirs(layout: &Layout) -> Vec<PathBuf> {
     let name = fs::metadata(layout.base())
         .map(|metadata| format!("{NAME}-{:x}-{:x}", metadata.dev(), metadata.ino()));
-    let runtime = env::var_os("XDG_RUNTIME_DIR")
-        .map(PathBuf::from)
-        .filter(|dir| dir.is_absolute());
+    let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute());
     let short = [runtime, Some(env::temp_dir()), Some(PathBuf::from("/tmp"))];
-    let elsewhere = name.into_iter().flat_map(|name| {
-        short
-            .clone()
-            .into_iter()
-            .flatten()
-            .map(move |dir| dir.join(&name))
-    });
+    let elsewhere =
+        name.into_iter().flat_map(|name| short.clone().into_iter().flatten().map(move |dir| dir.join(&name)));
     std::iter::once(layout.socket()).chain(elsewhere).collect()
 }
 
@@ -181,10 +171,7 @@ mod tests {
 
     #[test]
     fn a_loopback_port_is_reached_with_the_password() {
-        let endpoint = Endpoint::Loopback {
-            port: 6543,
-            password: "secret".to_owned(),
-        };
+        let endpoint = Endpoint::Loopback { port: 6543, password: "secret".to_owned() };
         assert_eq!(
             endpoint.url("postgres"),
             "postgresql://ticketflow:secret@127.0.0.1:6543/postgres?sslmode=disable"

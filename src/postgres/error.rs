@@ -34,11 +34,7 @@ pub(crate) enum EmbeddedError {
         "{path} belongs to user id {owner}, as whom the server cannot be run from here: \
          start ticketflow as that user, or run: sudo chown -R {wanted} {path}"
     )]
-    OwnCluster {
-        path: PathBuf,
-        owner: u32,
-        wanted: String,
-    },
+    OwnCluster { path: PathBuf, owner: u32, wanted: String },
 
     #[error(
         "PostgreSQL runs as user `{user}`, who may not enter {directory}: set TICKETFLOW_DATA_DIR to a directory that \
@@ -50,18 +46,10 @@ pub(crate) enum EmbeddedError {
     FindBinaries { advice: String },
 
     #[error("PostgreSQL was not found and could not be downloaded. {advice}")]
-    DownloadBinaries {
-        advice: String,
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    DownloadBinaries { advice: String, source: Box<dyn std::error::Error + Send + Sync> },
 
     #[error("the database in {path} needs PostgreSQL {wanted}, but only {found} is installed. {advice}")]
-    MatchVersion {
-        path: PathBuf,
-        wanted: u32,
-        found: String,
-        advice: String,
-    },
+    MatchVersion { path: PathBuf, wanted: u32, found: String, advice: String },
 
     #[error(
         "cannot run {program}: check that it is installed completely and that the server's user may run it"
@@ -107,8 +95,5 @@ impl EmbeddedError {
 }
 
 fn owner(pid: Option<u32>) -> String {
-    pid.map_or_else(
-        || "another ticketflow".to_owned(),
-        |pid| format!("another ticketflow (pid {pid})"),
-    )
+    pid.map_or_else(|| "another ticketflow".to_owned(), |pid| format!("another ticketflow (pid {pid})"))
 }

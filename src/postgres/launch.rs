@@ -28,12 +28,7 @@ pub(super) async fn start(
 ) -> Result<(Endpoint, Server), EmbeddedError> {
     let running = Postmaster::running(&cluster.layout.pgdata());
     let endpoint = Endpoint::choose(&cluster.layout, &cluster.user)?;
-    let changed = settings::write(
-        &cluster.layout,
-        &endpoint,
-        cluster.wal_compression().await,
-        chosen,
-    )?;
+    let changed = settings::write(&cluster.layout, &endpoint, cluster.wal_compression().await, chosen)?;
     if let Some(running) = running
         && let Some(server) = adopt(cluster, &running, &endpoint, changed).await?
     {
@@ -82,15 +77,8 @@ async fn adopt(
         State::Starting => START_LIMIT,
         State::Stopping => Duration::ZERO,
     };
-    if !changed
-        && ready::wait(&mut server, endpoint, &cluster.layout, limit)
-            .await
-            .is_ok()
-    {
-        tracing::info!(
-            postgres.pid = server.pid(),
-            "took over the server an earlier run left"
-        );
+    if !changed && ready::wait(&mut server, endpoint, &cluster.layout, limit).await.is_ok() {
+        tracing::info!(postgres.pid = server.pid(), "took over the server an earlier run left");
         return Ok(Some(server));
     }
     server.stop().await?;

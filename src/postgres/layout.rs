@@ -19,9 +19,7 @@ pub(super) struct Layout {
 impl Layout {
     /// Of `data_dir`, else of the user's default directory; nothing is created.
     pub(super) fn locate(data_dir: Option<PathBuf>) -> Result<Self, EmbeddedError> {
-        let base = data_dir
-            .or_else(default_dir)
-            .ok_or(EmbeddedError::LocateDataDir)?;
+        let base = data_dir.or_else(default_dir).ok_or(EmbeddedError::LocateDataDir)?;
         // The server's working directory is compared with this path, hence no symbolic links; a directory that
         // does not exist yet has none of its own.
         let base = fs::canonicalize(&base)
@@ -88,11 +86,7 @@ fn default_dir() -> Option<PathBuf> {
     env::var_os("XDG_DATA_HOME")
         .map(PathBuf::from)
         .filter(absolute)
-        .or_else(|| {
-            env::home_dir()
-                .filter(absolute)
-                .map(|home| home.join(".local/share"))
-        })
+        .or_else(|| env::home_dir().filter(absolute).map(|home| home.join(".local/share")))
         .map(|data| data.join("ticketflow"))
 }
 

@@ -135,7 +135,7 @@ impl EmbeddedPostgres {
     }
 
     /// Stops the server and waits until it is gone. Close the connections first: open ones cost a second's grace.
-    pub(crate) async fn stop(&self) -> Result<(), EmbeddedError> {
+    pub(crate) async fn stop(self) -> Result<(), EmbeddedError> {
         self.server.lock().await.stop().await
     }
 }

@@ -78,21 +78,14 @@ pub(super) fn serves(pid: Pid, pgdata: &Path) -> bool {
 fn runs_postgres(process: &str) -> bool {
     fs::read_link(format!("{process}/exe"))
         .ok()
-        .and_then(|program| {
-            program
-                .file_name()
-                .map(|name| name.to_string_lossy().contains("postgres"))
-        })
+        .and_then(|program| program.file_name().map(|name| name.to_string_lossy().contains("postgres")))
         .unwrap_or(false)
 }
 
 /// For systems without `/proc`; the server is started with its directory on the command line.
 fn command_line(pid: Pid) -> Option<String> {
     let pid = pid.as_raw_nonzero().to_string();
-    let output = Command::new("ps")
-        .args(["-ww", "-o", "command=", "-p", &pid])
-        .output()
-        .ok()?;
+    let output = Command::new("ps").args(["-ww", "-o", "command=", "-p", &pid]).output().ok()?;
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 

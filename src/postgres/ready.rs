@@ -31,12 +31,7 @@ pub(super) async fn wait(
         () = server.exited() => return Err(EmbeddedError::StartServer { log: log_tail::read(layout) }),
         answered = tokio::time::timeout(limit, answer(&url)) => answered,
     };
-    answered.unwrap_or_else(|_| {
-        Err(EmbeddedError::AwaitServer {
-            limit,
-            log: log_tail::read(layout),
-        })
-    })
+    answered.unwrap_or_else(|_| Err(EmbeddedError::AwaitServer { limit, log: log_tail::read(layout) }))
 }
 
 /// Connects until it succeeds, pausing longer from time to time.
@@ -72,13 +67,9 @@ pub(super) async fn create_database(endpoint: &Endpoint) -> Result<(), EmbeddedE
             .fetch_one(&mut connection)
             .await?;
         if !exists {
-            sqlx::query("CREATE DATABASE ticketflow")
-                .execute(&mut connection)
-                .await?;
+            sqlx::query("CREATE DATABASE ticketflow").execute(&mut connection).await?;
         }
         connection.close().await
     };
-    create
-        .await
-        .map_err(|source| EmbeddedError::CreateDatabase { source })
+    create.await.map_err(|source| EmbeddedError::CreateDatabase { source })
 }

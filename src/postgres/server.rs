@@ -40,10 +40,7 @@ impl Server {
         endpoint.prepare(&cluster.user)?;
         postmaster::disown_stale(&pgdata).map_err(EmbeddedError::preparing(&pgdata))?;
         let (stdout, stderr) = startup_log(&cluster.layout)?;
-        let failed = |source| EmbeddedError::RunProgram {
-            program: program.clone(),
-            source,
-        };
+        let failed = |source| EmbeddedError::RunProgram { program: program.clone(), source };
         let child = cluster
             .user
             .command(&program)
@@ -58,22 +55,12 @@ impl Server {
             .id()
             .and_then(|id| Pid::from_raw(id.cast_signed()))
             .ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
-        Ok(Self {
-            pid,
-            pgdata,
-            child: Some(child),
-            gone: false,
-        })
+        Ok(Self { pid, pgdata, child: Some(child), gone: false })
     }
 
     /// Takes over a server nobody owns any more.
     pub(super) fn adopt(cluster: &Cluster, running: &Postmaster) -> Self {
-        Self {
-            pid: running.pid,
-            pgdata: cluster.layout.pgdata(),
-            child: None,
-            gone: false,
-        }
+        Self { pid: running.pid, pgdata: cluster.layout.pgdata(), child: None, gone: false }
     }
 
     pub(super) fn pid(&self) -> u32 {

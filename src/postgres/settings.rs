@@ -68,16 +68,11 @@ fn render(
     let mut text =
         String::from("# Written by ticketflow at every start; changes belong into pgdata/postgresql.conf.\n");
     let listening = endpoint.settings();
-    let ours = listening
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .chain(DEFAULTS);
+    let ours = listening.iter().map(|(name, value)| (*name, value.as_str())).chain(DEFAULTS);
     let theirs = chosen.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     for (name, value) in ours.chain([("wal_compression", wal_compression)]).chain(theirs) {
         if !is_name(name) {
-            return Err(EmbeddedError::WriteSettings {
-                name: name.to_owned(),
-            });
+            return Err(EmbeddedError::WriteSettings { name: name.to_owned() });
         }
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{name} = {}", quote(value));
@@ -87,16 +82,11 @@ fn render(
 
 fn is_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && name
-            .chars()
-            .all(|character| character.is_ascii_alphanumeric() || "_.".contains(character))
+        && name.chars().all(|character| character.is_ascii_alphanumeric() || "_.".contains(character))
 }
 
 fn quote(value: &str) -> String {
-    let value = value
-        .replace('\\', r"\\")
-        .replace('\'', "''")
-        .replace('\n', r"\n");
+    let value = value.replace('\\', r"\\").replace('\'', "''").replace('\n', r"\n");
     format!("'{value}'")
 }
 
@@ -107,27 +97,17 @@ mod tests {
 
     #[test]
     fn what_the_caller_chooses_wins() {
-        let endpoint = Endpoint::Socket {
-            dir: "/data/socket".to_owned(),
-        };
+        let endpoint = Endpoint::Socket { dir: "/data/socket".to_owned() };
         let chosen = [("shared_buffers".to_owned(), "1GB".to_owned())];
         let text = render(&endpoint, "on", &chosen).unwrap();
-        assert!(
-            text.find("shared_buffers = '128MB'") < text.find("shared_buffers = '1GB'"),
-            "{text}"
-        );
-        assert!(
-            text.contains("unix_socket_directories = '\"/data/socket\"'"),
-            "{text}"
-        );
+        assert!(text.find("shared_buffers = '128MB'") < text.find("shared_buffers = '1GB'"), "{text}");
+        assert!(text.contains("unix_socket_directories = '\"/data/socket\"'"), "{text}");
     }
 
     #[test]
     fn a_setting_cannot_smuggle_in_another() {
         assert_eq!(quote("a'\nfsync = off\\"), r"'a''\nfsync = off\\'");
-        let endpoint = Endpoint::Socket {
-            dir: "/data/socket".to_owned(),
-        };
+        let endpoint = Endpoint::Socket { dir: "/data/socket".to_owned() };
         let chosen = [("fsync = off\njit".to_owned(), "on".to_owned())];
         assert!(render(&endpoint, "on", &chosen).is_err());
     }

@@ -29,27 +29,18 @@ pub(super) struct ServerUser {
 impl ServerUser {
     /// The user for the cluster in `pgdata`, which may not exist yet.
     pub(super) fn resolve(pgdata: &Path) -> Result<Self, EmbeddedError> {
-        let owner = fs::metadata(pgdata)
-            .ok()
-            .map(|metadata| (metadata.uid(), metadata.gid()));
+        let owner = fs::metadata(pgdata).ok().map(|metadata| (metadata.uid(), metadata.gid()));
         let own_uid = rustix::process::geteuid();
         let user = if own_uid.is_root() {
             Self::for_root(owner.filter(|(uid, _)| *uid != 0))?
         } else {
             let (uid, gid) = (own_uid.as_raw(), rustix::process::getegid().as_raw());
-            Self {
-                name: uid.to_string(),
-                uid,
-                gid,
-                switch: false,
-            }
+            Self { name: uid.to_string(), uid, gid, switch: false }
         };
         match owner {
-            Some((owner, _)) if owner != user.uid => Err(EmbeddedError::OwnCluster {
-                path: pgdata.to_owned(),
-                owner,
-                wanted: user.name,
-            }),
+            Some((owner, _)) if owner != user.uid => {
+                Err(EmbeddedError::OwnCluster { path: pgdata.to_owned(), owner, wanted: user.name })
+            }
             _ => Ok(user),
         }
     }
@@ -60,12 +51,7 @@ impl ServerUser {
             .map(|(uid, gid)| (uid.to_string(), uid, gid))
             .or_else(|| UNPRIVILEGED.iter().find_map(|name| entry(&passwd, name)))
             .ok_or(EmbeddedError::FindServerUser)?;
-        Ok(Self {
-            name,
-            uid,
-            gid,
-            switch: true,
-        })
+        Ok(Self { name, uid, gid, switch: true })
     }
 
     /// A command run as this user, with nothing of ours: no secrets and no `PG…` variables in its environment, no
@@ -105,19 +91,13 @@ impl ServerUser {
         if metadata.is_dir() && metadata.uid() == self.uid && metadata.mode().trailing_zeros() >= 6 {
             return Ok(());
         }
-        Err(io::Error::new(
-            io::ErrorKind::PermissionDenied,
-            "exists and is not the server's alone",
-        ))
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, "exists and is not the server's alone"))
     }
 
     /// Fails if this user cannot get to `dir`, naming the directory that bars the way.
     pub(super) fn reach(&self, dir: &Path) -> Result<(), EmbeddedError> {
         match self.barred_at(dir) {
-            Some(directory) => Err(EmbeddedError::ReachDataDir {
-                directory,
-                user: self.name.clone(),
-            }),
+            Some(directory) => Err(EmbeddedError::ReachDataDir { directory, user: self.name.clone() }),
             None => Ok(()),
         }
     }
@@ -126,9 +106,7 @@ impl ServerUser {
     fn barred_at(&self, dir: &Path) -> Option<PathBuf> {
         let mut way: Vec<_> = dir.ancestors().collect();
         way.reverse();
-        way.into_iter()
-            .find(|step| !self.may_enter(step))
-            .map(Path::to_owned)
+        way.into_iter().find(|step| !self.may_enter(step)).map(Path::to_owned)
     }
 
     fn may_enter(&self, dir: &Path) -> bool {
@@ -178,16 +156,9 @@ mod tests {
         let inner = outer.path().join("inner");
         fs::create_dir(&inner).unwrap();
         fs::set_permissions(outer.path(), fs::Permissions::from_mode(0o700)).unwrap();
-        let stranger = ServerUser {
-            name: "stranger".to_owned(),
-            uid: 4_000_000,
-            gid: 4_000_000,
-            switch: true,
-        };
+        let stranger =
+            ServerUser { name: "stranger".to_owned(), uid: 4_000_000, gid: 4_000_000, switch: true };
         let error = stranger.reach(&inner).unwrap_err().to_string();
-        assert!(
-            error.contains(&format!("chmod o+x {}", outer.path().display())),
-            "{error}"
-        );
+        assert!(error.contains(&format!("chmod o+x {}", outer.path().display())), "{error}");
     }
 }

@@ -8,6 +8,7 @@ pub mod approval;
 mod clean;
 pub mod knowledge;
 pub mod language;
+pub mod observe;
 pub mod projection;
 pub mod submit;
 pub mod taxonomy;

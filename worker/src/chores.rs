@@ -3,7 +3,10 @@
 //! One statement looks whether there is anything to do, so that an idle system hardly asks.
 
 use crate::session::{Session, connection, log_failure, pause};
-use std::{sync::Arc, time::{Duration, Instant}};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use ticketflow_engine::{
     StoreError, reaper, scheduler,
     store::{lease, limit, stats},
@@ -11,7 +14,7 @@ use ticketflow_engine::{
 use tokio_util::sync::CancellationToken;
 
 /// How often the partitions to come are looked after.
-const PARTITIONS_EVERY: Duration = Duration::from_secs(6 * 3_600);
+const PARTITIONS_EVERY: Duration = Duration::from_hours(6);
 
 pub(crate) struct Chores {
     session: Arc<Session>,
@@ -81,7 +84,9 @@ impl Chores {
         match scheduler::fire_due(&self.session.client).await {
             Ok(runs) if runs.is_empty() => {}
             Ok(runs) => self.session.client.wakeup().ready(self.session.client.pool(), runs.len()),
-            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "a schedule did not fire"),
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a schedule did not fire")
+            }
         }
     }
 

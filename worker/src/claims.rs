@@ -259,7 +259,10 @@ async fn advance(
         Ok(Ended::Interrupted) => {
             session.held.drop_run(id, epoch);
             if !shutdown.stop.is_cancelled() {
-                crate::session::log_failure(session.hand_back_dropped().await, "a run was not handed back yet");
+                crate::session::log_failure(
+                    session.hand_back_dropped().await,
+                    "a run was not handed back yet",
+                );
             }
         }
         Err(error) => {

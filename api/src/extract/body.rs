@@ -1,6 +1,9 @@
 //! Reads a body: its media type, its bytes within size and time, its JSON, and what the JSON must say.
 
-use super::{fields::Fields, json::parse_json};
+use super::{
+    fields::{Fields, Refused},
+    json::parse_json,
+};
 use crate::{
     problem::{Code, Fault, Problem},
     state::ApiState,
@@ -23,14 +26,14 @@ pub(crate) trait BodyDocument: Sized {
 /// Reads the fields of an object; for the documents that are one.
 pub(crate) fn object<T>(
     value: &Value,
-    read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
+    read: impl FnOnce(&mut Fields<'_>) -> Result<T, Refused>,
 ) -> Result<T, Vec<Fault>> {
     let mut fields = Fields::of(value)?;
     let document = read(&mut fields);
     let faults = fields.finish();
     match document {
-        Some(document) if faults.is_empty() => Ok(document),
-        Some(_) | None => Err(faults),
+        Ok(document) if faults.is_empty() => Ok(document),
+        Ok(_) | Err(Refused) => Err(faults),
     }
 }
 

@@ -5,11 +5,14 @@ use serde_json::{
     Map, Value,
     value::{RawValue, to_raw_value},
 };
-use std::collections::BTreeMap;
-use ticketflow_engine::StepName;
+use ticketflow_engine::{StepName, client::EditedOutputs};
 
 /// Most characters of a step's name.
 const MAX_NAME: usize = 200;
+
+/// A field that does not hold what it should; what is wrong is among the faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refused;
 
 /// The fields of an object, as far as they were asked for.
 pub(crate) struct Fields<'a> {
@@ -42,72 +45,78 @@ impl<'a> Fields<'a> {
         self.object.get(name).filter(|value| !value.is_null())
     }
 
-    fn refuse<T>(&mut self, name: &str, code: &'static str, detail: &str) -> Option<T> {
+    fn refuse<T>(&mut self, name: &str, code: &'static str, detail: &str) -> Result<T, Refused> {
         self.faults.push(fault(name, code, detail));
-        None
+        Err(Refused)
     }
 
     /// A text that must be there.
-    pub(crate) fn text(&mut self, name: &'static str, max: usize) -> Option<String> {
+    pub(crate) fn text(&mut self, name: &'static str, max: usize) -> Result<String, Refused> {
         match self.get(name) {
             None => self.refuse(name, "required", "is required"),
             Some(value) => self.visible(name, value, max),
         }
     }
 
-    /// A text that may be there. The outer `None` is a fault.
-    pub(crate) fn optional_text(&mut self, name: &'static str, max: usize) -> Option<Option<String>> {
+    /// A text that may be there.
+    pub(crate) fn optional_text(
+        &mut self,
+        name: &'static str,
+        max: usize,
+    ) -> Result<Option<String>, Refused> {
         match self.get(name) {
-            None => Some(None),
+            None => Ok(None),
             Some(value) => self.visible(name, value, max).map(Some),
         }
     }
 
-    /// The name of a step that may be there. The outer `None` is a fault.
-    pub(crate) fn optional_step(&mut self, name: &'static str) -> Option<Option<StepName>> {
+    /// The name of a step that may be there.
+    pub(crate) fn optional_step(&mut self, name: &'static str) -> Result<Option<StepName>, Refused> {
         let step = self.optional_text(name, MAX_NAME)?;
-        Some(step.as_deref().map(StepName::new))
+        Ok(step.as_deref().map(StepName::new))
     }
 
     /// A truth value that must be there.
-    pub(crate) fn boolean(&mut self, name: &'static str) -> Option<bool> {
+    pub(crate) fn boolean(&mut self, name: &'static str) -> Result<bool, Refused> {
         match self.get(name) {
             None => self.refuse(name, "required", "is required"),
-            Some(Value::Bool(value)) => Some(*value),
+            Some(Value::Bool(value)) => Ok(*value),
             Some(_) => self.refuse(name, "wrong_type", "must be true or false"),
         }
     }
 
-    /// Any JSON that may be there. The outer `None` is a fault.
-    pub(crate) fn optional_json(&mut self, name: &'static str) -> Option<Option<Box<RawValue>>> {
+    /// Any JSON that may be there.
+    pub(crate) fn optional_json(&mut self, name: &'static str) -> Result<Option<Box<RawValue>>, Refused> {
         match self.get(name) {
-            None => Some(None),
+            None => Ok(None),
             Some(value) => self.json(name, value).map(Some),
         }
     }
 
     /// An object of outputs by step that may be there, empty if it is not.
-    pub(crate) fn outputs(&mut self, name: &'static str) -> Option<BTreeMap<StepName, Box<RawValue>>> {
+    pub(crate) fn outputs(&mut self, name: &'static str) -> Result<EditedOutputs, Refused> {
         match self.get(name) {
-            None => Some(BTreeMap::new()),
+            None => Ok(EditedOutputs::new()),
             Some(Value::Object(outputs)) => outputs
                 .iter()
-                .map(|(step, output)| Some((StepName::new(step), self.json(name, output)?)))
+                .map(|(step, output)| Ok((StepName::new(step), self.json(name, output)?)))
                 .collect(),
             Some(_) => self.refuse(name, "wrong_type", "must be an object from step to output"),
         }
     }
 
-    fn json(&mut self, name: &str, value: &Value) -> Option<Box<RawValue>> {
+    fn json(&mut self, name: &str, value: &Value) -> Result<Box<RawValue>, Refused> {
         if holds_nul(value) {
             return self.refuse(name, "invalid_character", "must not contain U+0000");
         }
-        to_raw_value(value).ok()
+        to_raw_value(value).map_err(|_| Refused)
     }
 
     /// A text that says something, within `max` characters and without control characters.
-    fn visible(&mut self, name: &str, value: &Value, max: usize) -> Option<String> {
-        let Value::String(text) = value else { return self.refuse(name, "wrong_type", "must be a string") };
+    fn visible(&mut self, name: &str, value: &Value, max: usize) -> Result<String, Refused> {
+        let Value::String(text) = value else {
+            return self.refuse(name, "wrong_type", "must be a string");
+        };
         let text = text.trim();
         let control = text.chars().find(|&c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
         if let Some(control) = control {
@@ -122,7 +131,7 @@ impl<'a> Fields<'a> {
         if text.is_empty() {
             return self.refuse(name, "blank", "must not be blank");
         }
-        Some(text.to_owned())
+        Ok(text.to_owned())
     }
 }
 
@@ -151,9 +160,9 @@ mod tests {
     fn every_fault_is_named_and_unknown_fields_too() {
         let value = json!({ "reason": " ", "approved": "yes", "b/c": 1 });
         let mut fields = Fields::of(&value).unwrap();
-        assert_eq!(fields.text("reason", 9), None);
-        assert_eq!(fields.boolean("approved"), None);
-        assert_eq!(fields.text("decided_by", 9), None);
+        assert_eq!(fields.text("reason", 9), Err(Refused));
+        assert_eq!(fields.boolean("approved"), Err(Refused));
+        assert_eq!(fields.text("decided_by", 9), Err(Refused));
         let faults: Vec<_> = fields.finish().into_iter().map(|f| (f.pointer, f.code.unwrap())).collect();
         let expected = [
             ("/reason", "blank"),
@@ -168,7 +177,7 @@ mod tests {
     fn null_counts_as_missing() {
         let value = json!({ "note": null, "outputs": null });
         let mut fields = Fields::of(&value).unwrap();
-        assert_eq!(fields.optional_text("note", 10), Some(None));
+        assert_eq!(fields.optional_text("note", 10), Ok(None));
         assert!(fields.outputs("outputs").unwrap().is_empty());
         assert!(fields.finish().is_empty());
     }
@@ -177,8 +186,8 @@ mod tests {
     fn nul_is_refused_wherever_it_hides() {
         let value = json!({ "outputs": { "draft": { "text": ["a\0"] } }, "reason": "a\u{1}b" });
         let mut fields = Fields::of(&value).unwrap();
-        assert!(fields.outputs("outputs").is_none());
-        assert!(fields.text("reason", 9).is_none());
+        assert!(fields.outputs("outputs").is_err());
+        assert!(fields.text("reason", 9).is_err());
         assert_eq!(fields.finish().len(), 2);
     }
 }

@@ -9,7 +9,7 @@ const PREFER: HeaderName = HeaderName::from_static("prefer");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Longest a client may ask to wait.
-const MAX_WAIT: Duration = Duration::from_secs(60);
+const MAX_WAIT: Duration = Duration::from_mins(1);
 /// Most characters of an idempotency key.
 const MAX_KEY: usize = 255;
 
@@ -27,22 +27,24 @@ pub(crate) fn prefer_wait(headers: &HeaderMap) -> Option<Duration> {
 
 /// The key that makes a repeated request the same request.
 pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
     let key = value.to_str().ok().map(str::trim);
-    match key.filter(|key| (1..=MAX_KEY).contains(&key.len())) {
-        Some(key) => Ok(Some(key.to_owned())),
-        None => {
-            let detail = format!("Idempotency-Key must have 1 to {MAX_KEY} visible ASCII characters");
-            Err(Problem::new(Code::InvalidParameter, detail))
-        }
-    }
+    let key = key.filter(|key| (1..=MAX_KEY).contains(&key.len())).ok_or_else(|| {
+        let detail = format!("Idempotency-Key must have 1 to {MAX_KEY} visible ASCII characters");
+        Problem::new(Code::InvalidParameter, detail)
+    })?;
+    Ok(Some(key.to_owned()))
 }
 
 /// The W3C trace context, if it is well-formed; the specification asks to ignore any other.
 pub(crate) fn traceparent(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(TRACEPARENT)?.to_str().ok()?;
     let parts: Vec<&str> = text.split('-').collect();
-    let [version, trace, parent, flags] = parts.as_slice() else { return None };
+    let [version, trace, parent, flags] = parts.as_slice() else {
+        return None;
+    };
     let hex = |part: &str, length: usize| {
         part.len() == length && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     };

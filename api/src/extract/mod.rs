@@ -10,7 +10,6 @@ mod params;
 mod path;
 
 pub(crate) use body::{Body, BodyDocument, Media, RawBody, object};
-pub(crate) use fields::Fields;
 pub(crate) use header::{idempotency_key, matches_none, prefer_wait, traceparent};
 pub(crate) use json::parse_json;
 pub(crate) use params::Params;

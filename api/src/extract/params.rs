@@ -47,7 +47,9 @@ impl Params {
         wanted: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, Problem> {
-        let Some(text) = self.text(name) else { return Ok(None) };
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
         match parse(&text) {
             Some(value) => Ok(Some(value)),
             None => Err(Problem::invalid_parameter(name, format!("must be {wanted}"))),
@@ -60,9 +62,7 @@ impl Params {
         N: FromStr + PartialOrd + std::fmt::Display + Copy,
     {
         let wanted = format!("a whole number from {least} to {most}");
-        self.parsed(name, &wanted, |text| {
-            text.parse().ok().filter(|number| (least..=most).contains(number))
-        })
+        self.parsed(name, &wanted, |text| text.parse().ok().filter(|number| (least..=most).contains(number)))
     }
 
     /// Refuses what nobody took.
@@ -71,7 +71,10 @@ impl Params {
             None => Ok(()),
             Some(name) => {
                 let known = if self.known.is_empty() { "none".to_owned() } else { self.known.join(", ") };
-                Err(Problem::invalid_parameter(name, format!("is not a parameter of this route; it has: {known}")))
+                Err(Problem::invalid_parameter(
+                    name,
+                    format!("is not a parameter of this route; it has: {known}"),
+                ))
             }
         }
     }

@@ -49,8 +49,11 @@ mod tests {
         let transient = || StoreError::database("x")(sqlx::Error::PoolTimedOut);
         let permanent = || StoreError::database("x")(sqlx::Error::RowNotFound);
         let conflict = ControlError::Conflict { run: run(), status: "completed", advice: "fork it".into() };
-        let unknown =
-            ControlError::UnknownStep { definition: definition.clone(), step: step.clone(), known: "a".into() };
+        let unknown = ControlError::UnknownStep {
+            definition: definition.clone(),
+            step: step.clone(),
+            known: "a".into(),
+        };
         let missing = ControlError::MissingCheckpoint { step: step.clone(), missing: step };
         let table = [
             (ControlError::NotFound(run()), Code::NotFound),

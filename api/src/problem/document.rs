@@ -64,7 +64,9 @@ pub(crate) async fn render(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
     let id = id.map(str::to_owned);
     let mut response = next.run(request).await;
-    let Some(problem) = problem_of(&mut response) else { return response };
+    let Some(problem) = problem_of(&mut response) else {
+        return response;
+    };
     problem.log();
     let document = Document::new(problem, id);
     let body = serde_json::to_vec(&document).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Errors as RFC 9457 problem documents.
 //!
-//! A handler returns a [`Problem`]; one middleware, [`render`], writes it out, so that every error of the program,
+//! A handler returns a [`Problem`]; one middleware, `render`, writes it out, so that every error of the program,
 //! of the router and of any layer looks the same and carries the request's id. The cause of a problem is logged
 //! there, once, and never leaves the process.
 
@@ -91,7 +91,7 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
-    /// Carries the problem to [`render`], which knows the request.
+    /// Carries the problem to `render`, which knows the request.
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = self.code.status();

@@ -11,6 +11,7 @@ use axum::{
     extract::{OriginalUri, State},
     http::HeaderMap,
 };
+use chrono::SecondsFormat;
 use serde::Serialize;
 use serde_json::Value;
 use ticketflow_engine::RunId;
@@ -54,7 +55,7 @@ impl BodyDocument for ApprovalDecision {
             let decided_by = fields.text("decided_by", MAX_NAME);
             let reason = fields.optional_text("reason", MAX_RESPONSE);
             let edited_response = fields.optional_text("edited_response", MAX_RESPONSE);
-            Some(Self {
+            Ok(Self {
                 approved: approved?,
                 decided_by: decided_by?,
                 reason: reason?,
@@ -80,10 +81,7 @@ pub(crate) async fn decide(
     approval.map(Json).ok_or_else(|| not_asked(ticket))
 }
 
-fn accepted(
-    decided: Decided,
-    ticket: RunId,
-) -> Result<ticketflow_engine::store::signal::Sent, Problem> {
+fn accepted(decided: Decided, ticket: RunId) -> Result<ticketflow_engine::store::signal::Sent, Problem> {
     match decided {
         Decided::Accepted(sent) => Ok(sent),
         Decided::AlreadyDecided(approval) => Err(Problem::new(Code::Conflict, standing(&approval))),
@@ -97,7 +95,10 @@ fn not_asked(ticket: RunId) -> Problem {
 
 fn standing(approval: &Approval) -> String {
     let by = approval.decided_by.as_ref().map(|name| format!(" by {name}")).unwrap_or_default();
-    let at = approval.decided_at.map(|at| format!(" at {at}")).unwrap_or_default();
+    let at = approval
+        .decided_at
+        .map(|at| format!(" at {}", at.to_rfc3339_opts(SecondsFormat::Secs, true)))
+        .unwrap_or_default();
     format!("the approval of ticket {} is {} already{by}{at}", approval.id, approval.status)
 }
 

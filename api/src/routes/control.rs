@@ -4,6 +4,7 @@ use crate::{
     extract::{Body, BodyDocument, RunPath, object},
     problem::{Code, Fault, Problem},
     routes::{
+        location,
         run::{RunView, load},
         tickets,
     },
@@ -11,16 +12,13 @@ use crate::{
 };
 use axum::{
     Json,
-    extract::State,
-    http::{HeaderValue, StatusCode, header::LOCATION},
+    extract::{OriginalUri, State},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use serde_json::{Value, json, value::RawValue};
-use sqlx::Connection;
-use ticketflow_engine::{
-    RunId, StepName, StoreError, client::EditedOutputs, event::Note, store::control,
-};
+use serde_json::{Value, value::RawValue};
+use ticketflow_engine::{RunId, StepName, client::EditedOutputs, store::control};
 use ticketflow_tickets::ticket::TicketStatus;
 
 /// Most characters of a reason.
@@ -47,7 +45,7 @@ impl BodyDocument for Resume {
         object(value, |fields| {
             let (reason, from_step) = (fields.text("reason", MAX_REASON), fields.optional_step("from_step"));
             let edited = fields.outputs("edited_outputs");
-            Some(Self { reason: reason?, from_step: from_step?, edited: edited? })
+            Ok(Self { reason: reason?, from_step: from_step?, edited: edited? })
         })
     }
 }
@@ -62,9 +60,10 @@ pub(crate) struct Fork {
 impl BodyDocument for Fork {
     fn parse(value: &Value) -> Result<Self, Vec<Fault>> {
         object(value, |fields| {
-            let (reason, from_step) = (fields.text("reason", MAX_REASON), fields.text("from_step", MAX_REASON));
+            let (reason, from_step) =
+                (fields.text("reason", MAX_REASON), fields.text("from_step", MAX_REASON));
             let edited = fields.optional_json("edited_output");
-            Some(Self { reason: reason?, from_step: StepName::new(&from_step?), edited: edited? })
+            Ok(Self { reason: reason?, from_step: StepName::new(&from_step?), edited: edited? })
         })
     }
 }
@@ -128,7 +127,8 @@ pub(crate) async fn resume(
 #[derive(Debug, Serialize)]
 struct Forked {
     ticket_id: RunId,
-    forked_from: RunId,
+    #[serde(rename = "forked_from")]
+    parent: RunId,
     status: TicketStatus,
 }
 
@@ -136,60 +136,54 @@ struct Forked {
 pub(crate) async fn fork(
     State(state): State<ApiState>,
     RunPath(run): RunPath,
+    OriginalUri(uri): OriginalUri,
     Body(body): Body<Fork>,
 ) -> Result<Response, Problem> {
     let edited = edited_before(&state, run, &body).await?;
-    let forked = state.client.fork(run, &state.actor(), body.from_step, edited).await?;
-    note_reason(&state, forked, body.reason).await?;
-    let answer = Json(Forked { ticket_id: forked, forked_from: run, status: TicketStatus::Pending });
-    let location = HeaderValue::try_from(format!("/tickets/{forked}"));
-    let location = location.map_err(Problem::internal)?;
-    Ok((StatusCode::CREATED, [(LOCATION, location)], answer).into_response())
+    let forked = state.client.fork(run, &state.actor(), &body.reason, body.from_step, edited).await?;
+    let answer = Json(Forked { ticket_id: forked, parent: run, status: TicketStatus::Pending });
+    Ok((StatusCode::CREATED, location(&uri, forked), answer).into_response())
 }
 
 /// The given output stands for that of the step right before the one to start from.
 async fn edited_before(state: &ApiState, run: RunId, body: &Fork) -> Result<EditedOutputs, Problem> {
-    let Some(output) = &body.edited else { return Ok(EditedOutputs::new()) };
+    let Some(output) = &body.edited else {
+        return Ok(EditedOutputs::new());
+    };
     let mut connection = state.connection().await?;
     let header = control::header(&mut connection, run, false).await?;
     let header = header.ok_or_else(|| Problem::not_found("ticket", &run))?;
     let definition = state.client.catalog().get(&header.definition);
     let steps = definition.map(|definition| definition.steps.as_slice()).unwrap_or_default();
     let pair = steps.windows(2).find(|pair| pair[1].name == body.from_step);
-    match pair {
-        Some(pair) => Ok(EditedOutputs::from([(pair[0].name.clone(), output.clone())])),
-        None => {
-            let detail = format!("no step comes before {}, whose output edited_output could replace", body.from_step);
-            Err(Problem::new(Code::BadValue, detail))
-        }
-    }
-}
-
-/// Keeps why a run was forked in the log of the new one; the fork itself is durable by now and stands.
-async fn note_reason(state: &ApiState, forked: RunId, reason: String) -> Result<(), Problem> {
-    let mut connection = state.connection().await?;
-    let mut transaction = connection.begin().await.map_err(StoreError::database("begin to note a reason"))?;
-    let note = Note { topic: "forked".to_owned(), data: json!({ "reason": reason }) };
-    state.client.annotate(&mut transaction, forked, &state.actor(), note).await?;
-    transaction.commit().await.map_err(StoreError::database("commit a reason"))?;
-    Ok(())
+    let pair = pair.ok_or_else(|| {
+        let detail =
+            format!("no step comes before {}, whose output edited_output could replace", body.from_step);
+        Problem::new(Code::BadValue, detail)
+    })?;
+    Ok(EditedOutputs::from([(pair[0].name.clone(), output.clone())]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn a_reason_must_be_given_and_nothing_else() {
         assert!(Reason::parse(&json!({ "reason": "typo" })).is_ok());
         assert_eq!(Reason::parse(&json!({})).err().unwrap()[0].pointer, "/reason");
-        assert_eq!(Reason::parse(&json!({ "reason": "a", "force": true })).err().unwrap()[0].pointer, "/force");
+        assert_eq!(
+            Reason::parse(&json!({ "reason": "a", "force": true })).err().unwrap()[0].pointer,
+            "/force"
+        );
         assert_eq!(Reason::parse(&json!([])).err().unwrap()[0].pointer, "");
     }
 
     #[test]
     fn outputs_are_edited_by_step() {
-        let body = json!({ "reason": "a", "from_step": "draft", "edited_outputs": { "classify": { "x": 1 } } });
+        let body =
+            json!({ "reason": "a", "from_step": "draft", "edited_outputs": { "classify": { "x": 1 } } });
         let resume = Resume::parse(&body).unwrap();
         assert_eq!(resume.from_step, Some(StepName::new("draft")));
         assert_eq!(resume.edited[&StepName::new("classify")].get(), r#"{"x":1}"#);

@@ -35,6 +35,10 @@ const PAGE: u16 = 1_000;
 pub(crate) struct EventView {
     id: String,
     seq: i32,
+    /// Epoch it was written under: part of what the hash covers.
+    epoch: i64,
+    /// The engine's own word for what happened: part of what the hash covers.
+    kind: &'static str,
     event_type: EventType,
     step_name: Option<String>,
     attempt: i32,
@@ -61,6 +65,8 @@ impl EventView {
         Ok(Self {
             id: format!("{run}:{seq}"),
             seq,
+            epoch: row.epoch,
+            kind: kind.as_str(),
             event_type,
             step_name: row.step,
             attempt: row.attempt,

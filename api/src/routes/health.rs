@@ -1,7 +1,7 @@
 //! What load balancers, orchestrators and Prometheus ask. These must answer when the database does not, hence a
 //! short time limit on everything they ask of it.
 
-use crate::{metrics, state::ApiState};
+use crate::{metrics, problem::Problem, state::ApiState};
 use axum::{
     Json,
     extract::State,
@@ -13,7 +13,7 @@ use axum::{
 use serde::Serialize;
 use std::time::Duration;
 use ticketflow_engine::{
-    StoreError, observe,
+    observe,
     store::{
         lease,
         stats::{self, QueueStats},
@@ -47,12 +47,12 @@ async fn read(state: &ApiState) -> Option<Reading> {
         let workers = lease::list(&mut connection).await?;
         let workers = workers.iter().filter(|worker| worker.alive).count();
         let awaiting_approval = ticket::awaiting_approval(&mut connection).await?;
-        Ok::<_, StoreError>(Reading { queue, workers, awaiting_approval })
+        Ok::<_, Problem>(Reading { queue, workers, awaiting_approval })
     };
     match tokio::time::timeout(PATIENCE, reading).await {
         Ok(Ok(reading)) => Some(reading),
-        Ok(Err(error)) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the database does not answer a health check");
+        Ok(Err(problem)) => {
+            problem.log();
             None
         }
         Err(_) => {
@@ -78,12 +78,15 @@ pub(crate) struct Health {
 
 /// Whether work that could be done is left lying.
 fn queue_condition(reading: Option<&Reading>, stalled_after: Duration) -> (Condition, Option<String>) {
-    let Some(reading) = reading else { return (Condition::Unknown, Some("the database does not answer".into())) };
+    let Some(reading) = reading else {
+        return (Condition::Unknown, Some("the database does not answer".into()));
+    };
     let age = reading.queue.oldest_ready_seconds;
     if age <= stalled_after.as_secs_f64() {
         return (Condition::Healthy, None);
     }
-    let detail = format!("the oldest ready ticket has waited {age:.0} s; {} workers are alive", reading.workers);
+    let detail =
+        format!("the oldest ready ticket has waited {age:.0} s; {} workers are alive", reading.workers);
     (Condition::Unhealthy, Some(detail))
 }
 
@@ -143,12 +146,16 @@ mod tests {
     use super::*;
 
     fn reading(oldest_ready_seconds: f64) -> Reading {
-        Reading { queue: QueueStats { oldest_ready_seconds, ..QueueStats::default() }, workers: 0, awaiting_approval: 0 }
+        Reading {
+            queue: QueueStats { oldest_ready_seconds, ..QueueStats::default() },
+            workers: 0,
+            awaiting_approval: 0,
+        }
     }
 
     #[test]
     fn a_queue_is_unhealthy_once_its_oldest_run_waits_too_long() {
-        let condition = |reading: Option<&Reading>| queue_condition(reading, Duration::from_secs(300)).0;
+        let condition = |reading: Option<&Reading>| queue_condition(reading, Duration::from_mins(5)).0;
         assert_eq!(condition(Some(&reading(0.0))), Condition::Healthy);
         assert_eq!(condition(Some(&reading(299.0))), Condition::Healthy);
         assert_eq!(condition(Some(&reading(301.0))), Condition::Unhealthy);

@@ -198,10 +198,14 @@ fn check_epochs(run: RunId, log: &[EventRecord], report: &mut Report) {
     for pair in log.windows(2) {
         let (before, after) = (&pair[0], &pair[1]);
         if after.epoch < before.epoch {
-            let detail = format!("event {} has epoch {} after {}", after.seq.0, after.epoch.0, before.epoch.0);
+            let detail =
+                format!("event {} has epoch {} after {}", after.seq.0, after.epoch.0, before.epoch.0);
             report.add(Invariant::I5, Some(run), detail);
         }
-        if after.epoch == before.epoch && after.actor != before.actor && both_workers(&before.actor, &after.actor) {
+        if after.epoch == before.epoch
+            && after.actor != before.actor
+            && both_workers(&before.actor, &after.actor)
+        {
             let detail = format!("{} and {} wrote under epoch {}", before.actor, after.actor, after.epoch.0);
             report.add(Invariant::I7, Some(run), detail);
         }
@@ -230,9 +234,18 @@ fn check_checkpoints(run: RunId, log: &[EventRecord], report: &mut Report) {
             }
             Event::Resumed(resumed) => open.extend(resumed.from_step.clone()),
             Event::Migrated(migrated) => drop(open.insert(migrated.to_step.clone())),
-            Event::StepRetried(_) | Event::Slept(_) | Event::Waited(_) | Event::SignalReceived(_)
-            | Event::WaitTimedOut(_) | Event::LeaseExpired(_) | Event::Noted(_) | Event::Annotated(_)
-            | Event::Paused(_) | Event::RetriedNow(_) | Event::Cancelled(_) | Event::Failed(_)
+            Event::StepRetried(_)
+            | Event::Slept(_)
+            | Event::Waited(_)
+            | Event::SignalReceived(_)
+            | Event::WaitTimedOut(_)
+            | Event::LeaseExpired(_)
+            | Event::Noted(_)
+            | Event::Annotated(_)
+            | Event::Paused(_)
+            | Event::RetriedNow(_)
+            | Event::Cancelled(_)
+            | Event::Failed(_)
             | Event::Completed(_) => {}
         }
     }

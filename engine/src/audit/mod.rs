@@ -107,7 +107,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { unclaimed: Duration::from_secs(3_600), unreaped: Duration::from_secs(60) }
+        Self { unclaimed: Duration::from_hours(1), unreaped: Duration::from_mins(1) }
     }
 }
 

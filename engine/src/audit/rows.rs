@@ -77,7 +77,7 @@ async fn stuck(connection: &mut PgConnection, bounds: Bounds, report: &mut Repor
         r#"SELECT run.id AS "id: RunId", run.state FROM live_runs AS run
            LEFT JOIN workers AS worker ON worker.id = run.worker_id
            WHERE (run.state = 'leased' AND (worker.id IS NULL OR worker.expires_at < engine_now() - $2::interval))
-              OR (run.state IN ('ready', 'sleeping') AND run.wake_at < engine_now() - $1::interval
+              OR (run.state IN ('ready', 'sleeping', 'waiting') AND run.wake_at < engine_now() - $1::interval
                   AND NOT EXISTS (SELECT FROM queues WHERE name = run.queue AND (paused OR max_leased IS NOT NULL))
                   AND EXISTS (
                       SELECT FROM workers

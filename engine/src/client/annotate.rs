@@ -33,7 +33,8 @@ impl Client {
         let history = History::fold(run, &log).map_err(|source| ControlError::Illegal { run, source })?;
         let last = log.last().map_or(Epoch(0), |last| last.epoch);
         let epoch = live.as_ref().map_or(last, |live| live.epoch);
-        let stamp = Stamp { epoch, attempt: 0, actor: actor.clone(), duration_ms: None, at: self.clock.now() };
+        let stamp =
+            Stamp { epoch, attempt: 0, actor: actor.clone(), duration_ms: None, at: self.clock.now() };
         let record = history.chain(Event::Annotated(note), stamp)?;
         if live.is_some() {
             control::move_log_on(connection, run, &record).await?;

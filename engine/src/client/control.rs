@@ -152,7 +152,11 @@ impl Client {
         };
         let record = history.chain(event, stamp)?;
         let status = history.state.phase.name();
-        history.apply(&record).map_err(|_| ControlError::Conflict { run, status, advice: advice.to_owned() })?;
+        history.apply(&record).map_err(|_| ControlError::Conflict {
+            run,
+            status,
+            advice: advice.to_owned(),
+        })?;
         let row = row_after(&history, 0, &self.clock);
         match live {
             Some(live) => {
@@ -225,7 +229,9 @@ impl Client {
         check_edited(&definition, edited)?;
         match from_step {
             Some(step) => {
-                check_ready(&definition, step, |name| history.has_checkpoint(name) || edited.contains_key(name))
+                let mut kept = history.clone();
+                kept.forget_from(step);
+                check_ready(&definition, step, |name| kept.has_checkpoint(name) || edited.contains_key(name))
             }
             None => Ok(()),
         }

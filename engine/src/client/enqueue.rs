@@ -32,8 +32,10 @@ const TASKS: usize = 2;
 /// A run somebody wants.
 #[derive(Debug, Clone)]
 pub struct EnqueueRequest {
-    /// Workflow; the newest version this process knows.
+    /// Workflow.
     pub workflow: Arc<str>,
+    /// Version of it; `None`: the newest this process knows.
+    pub version: Option<i32>,
     /// Its input, as JSON.
     pub input: Box<RawValue>,
     /// Who asks.
@@ -55,6 +57,7 @@ impl EnqueueRequest {
     pub fn new(workflow: &str, input: Box<RawValue>, actor: Actor) -> Self {
         Self {
             workflow: workflow.into(),
+            version: None,
             input,
             actor,
             guard: None,
@@ -98,10 +101,12 @@ impl Client {
     }
 
     fn prepare(&self, request: EnqueueRequest) -> Result<NewRun, ControlError> {
-        let definition = self
-            .catalog
-            .latest(&request.workflow)
-            .ok_or_else(|| ControlError::UnknownDefinition(DefinitionId::new(&request.workflow, 1)))?;
+        let wanted = DefinitionId::new(&request.workflow, request.version.unwrap_or(1));
+        let definition = match request.version {
+            Some(_) => self.catalog.get(&wanted),
+            None => self.catalog.latest(&request.workflow),
+        };
+        let definition = definition.ok_or(ControlError::UnknownDefinition(wanted))?;
         definition.check_input(&request.input).map_err(|error| ControlError::BadValue {
             what: "the input".to_owned(),
             problem: error.to_string(),
@@ -151,7 +156,7 @@ pub(super) struct Enqueuer {
 }
 
 impl Enqueuer {
-    pub(super) fn start(pool: PgPool, catalog: Catalog, wakeup: Wakeup) -> Self {
+    pub(super) fn start(pool: &PgPool, catalog: &Catalog, wakeup: &Wakeup) -> Self {
         let (sender, receiver) = mpsc::channel(4 * BATCH_CAP);
         let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..TASKS {
@@ -212,7 +217,11 @@ impl Writer {
                 }
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, runs = runs.len(), "a batch was not enqueued");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    runs = runs.len(),
+                    "a batch was not enqueued"
+                );
                 for (run, reply) in runs.into_iter().zip(replies) {
                     answer(reply, self.write_alone(&run).await);
                 }
@@ -230,7 +239,10 @@ impl Writer {
         drop(connection);
         let outcomes = self.attempt(std::slice::from_ref(run)).await?;
         self.wakeup.ready(&self.pool, 1);
-        outcomes.into_iter().next().ok_or_else(|| StoreError::database("enqueue a run")(sqlx::Error::RowNotFound))
+        outcomes
+            .into_iter()
+            .next()
+            .ok_or_else(|| StoreError::database("enqueue a run")(sqlx::Error::RowNotFound))
     }
 
     async fn attempt(&self, runs: &[NewRun]) -> Result<Vec<Enqueued>, StoreError> {

@@ -1,6 +1,9 @@
 //! Fork: a new run that takes over another's checkpoints up to a step, perhaps with some of them replaced.
 
-use super::{Client, EnqueueRequest, control::{EditedOutputs, check_edited, check_ready}};
+use super::{
+    Client, EnqueueRequest,
+    control::{EditedOutputs, check_edited, check_ready},
+};
 use crate::{
     error::{ControlError, StoreError},
     event::Fork,
@@ -18,6 +21,7 @@ impl Client {
         &self,
         parent: RunId,
         actor: &Actor,
+        reason: &str,
         from_step: StepName,
         edited: EditedOutputs,
     ) -> Result<RunId, ControlError> {
@@ -26,8 +30,8 @@ impl Client {
         let header = header.ok_or(ControlError::NotFound(parent))?;
         let log = event::load(&mut connection, parent, -1).await?;
         drop(connection);
-        let history = History::fold(parent, &log)
-            .map_err(|source| ControlError::Illegal { run: parent, source })?;
+        let history =
+            History::fold(parent, &log).map_err(|source| ControlError::Illegal { run: parent, source })?;
         let definition = self.definition(&history.state.definition)?;
         check_edited(&definition, &edited)?;
         let before = definition.steps.iter().take_while(|step| step.name != from_step);
@@ -36,9 +40,10 @@ impl Client {
             .collect();
         outputs.extend(edited);
         check_ready(&definition, &from_step, |step| outputs.contains_key(step))?;
-        let fork = Fork { parent, parent_seq: history.seq, outputs };
+        let fork = Fork { parent, parent_seq: history.seq, reason: reason.to_owned(), outputs };
         let mut request =
             EnqueueRequest::new(&header.definition.workflow, history.input().to_owned(), actor.clone());
+        request.version = Some(definition.id.version);
         request.priority = Some(header.priority);
         request.traceparent = header.traceparent;
         request.fork = Some((from_step, fork));

@@ -32,7 +32,7 @@ pub struct Client {
 impl Client {
     /// A client on a pool. Its group commit ends with its last clone.
     pub fn new(pool: PgPool, catalog: Catalog, clock: Clock, wakeup: Wakeup) -> Self {
-        let enqueuer = Enqueuer::start(pool.clone(), catalog.clone(), wakeup.clone());
+        let enqueuer = Enqueuer::start(&pool, &catalog, &wakeup);
         Self { pool, catalog, clock, wakeup, enqueuer }
     }
 
@@ -67,7 +67,8 @@ impl Client {
         payload: &RawValue,
         actor: &Actor,
     ) -> Result<Sent, ControlError> {
-        let mut connection = self.pool.acquire().await.map_err(StoreError::database("connect for a signal"))?;
+        let mut connection =
+            self.pool.acquire().await.map_err(StoreError::database("connect for a signal"))?;
         let sent = signal::send(&mut connection, run, name, payload, actor).await?;
         let sent = sent.ok_or(ControlError::NotFound(run))?;
         if sent.woke.is_some() {

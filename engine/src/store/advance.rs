@@ -173,7 +173,10 @@ impl EventColumns {
 ///
 /// # Errors
 /// If the database did not do it; then nothing was written.
-pub async fn advance(connection: &mut PgConnection, batch: &[&Advance]) -> Result<BTreeSet<usize>, StoreError> {
+pub async fn advance(
+    connection: &mut PgConnection,
+    batch: &[&Advance],
+) -> Result<BTreeSet<usize>, StoreError> {
     let mut columns = Columns::default();
     let mut events = EventColumns::default();
     for (item, advance) in (1i32..).zip(batch) {
@@ -264,7 +267,9 @@ pub async fn standing(connection: &mut PgConnection, advance: &Advance) -> Resul
         return Ok(Standing::Written);
     }
     match (row.epoch, row.signal_count) {
-        (Some(epoch), Some(signal_count)) if epoch == advance.epoch.0 => Ok(Standing::MovedOn { signal_count }),
+        (Some(epoch), Some(signal_count)) if epoch == advance.epoch.0 => {
+            Ok(Standing::MovedOn { signal_count })
+        }
         _ => Ok(Standing::Fenced),
     }
 }

@@ -98,7 +98,20 @@ impl ClaimedRow {
     }
 
     fn event(self) -> Result<EventRecord, StoreError> {
-        let Self { seq, epoch, kind, step, attempt, actor, payload, duration_ms, at, hash, erased_digest, .. } = self;
+        let Self {
+            seq,
+            epoch,
+            kind,
+            step,
+            attempt,
+            actor,
+            payload,
+            duration_ms,
+            at,
+            hash,
+            erased_digest,
+            ..
+        } = self;
         EventRow { seq, epoch, kind, step, attempt, actor, payload, duration_ms, at, hash, erased_digest }
             .parse(self.id)
     }
@@ -190,10 +203,7 @@ async fn claim_keyed(
 
 /// Groups the rows, one per event, by run. The log was read on the statement's snapshot, the run on its newest
 /// version: where they differ the log is read again.
-async fn gather(
-    connection: &mut PgConnection,
-    rows: Vec<ClaimedRow>,
-) -> Result<Vec<LeasedRun>, StoreError> {
+async fn gather(connection: &mut PgConnection, rows: Vec<ClaimedRow>) -> Result<Vec<LeasedRun>, StoreError> {
     let mut runs: Vec<(LeasedRun, i32)> = Vec::new();
     for row in rows {
         if runs.last().is_none_or(|(run, _)| run.id != row.id) {

@@ -34,11 +34,11 @@ WITH due AS (
     FROM (SELECT concurrency_key, count(*) FROM ranked WHERE rank <= free GROUP BY concurrency_key) AS taken
     WHERE held.key = taken.concurrency_key
 ), blocked AS (
-    -- Out of the ready index, so that the runs of a full key do not stand in the way of others.
+    -- Out of the indexes above, so that the runs of a full key, sleepers included, do not stand in the way of others.
     UPDATE live_runs AS run
     SET state = 'blocked'
     FROM ranked
-    WHERE ranked.rank > ranked.free AND run.bucket = ranked.bucket AND run.id = ranked.id AND run.state = 'ready'
+    WHERE ranked.rank > ranked.free AND run.bucket = ranked.bucket AND run.id = ranked.id
 ), leased AS (
     UPDATE live_runs AS run
     SET state = 'leased', epoch = run.epoch + 1, attempt = run.attempt + 1, worker_id = $4,

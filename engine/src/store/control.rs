@@ -74,10 +74,14 @@ pub async fn header(
     lock: bool,
 ) -> Result<Option<Header>, StoreError> {
     if lock {
-        sqlx::query!("SELECT FROM runs WHERE bucket = $1 AND id = $2 FOR UPDATE", run.bucket().as_i16(), run.as_uuid())
-            .execute(&mut *connection)
-            .await
-            .map_err(StoreError::database("lock a run"))?;
+        sqlx::query!(
+            "SELECT FROM runs WHERE bucket = $1 AND id = $2 FOR UPDATE",
+            run.bucket().as_i16(),
+            run.as_uuid()
+        )
+        .execute(&mut *connection)
+        .await
+        .map_err(StoreError::database("lock a run"))?;
     }
     let row = sqlx::query!(
         r#"SELECT workflow, version, queue, priority, concurrency_key, status, created_at, finished_at,
@@ -96,7 +100,8 @@ pub async fn header(
             queue: row.queue,
             priority: row.priority,
             concurrency_key: row.concurrency_key,
-            status: RunStatus::parse(&row.status).ok_or_else(|| corrupt("runs", "status", run, &row.status))?,
+            status: RunStatus::parse(&row.status)
+                .ok_or_else(|| corrupt("runs", "status", run, &row.status))?,
             created_at: row.created_at,
             finished_at: row.finished_at,
             parent: row.parent_id,
@@ -108,14 +113,23 @@ pub async fn header(
 }
 
 fn corrupt(table: &'static str, column: &'static str, run: RunId, found: &str) -> StoreError {
-    StoreError::Corrupt { table, column, row: run.to_string(), problem: format!("{found} is not one of its values") }
+    StoreError::Corrupt {
+        table,
+        column,
+        row: run.to_string(),
+        problem: format!("{found} is not one of its values"),
+    }
 }
 
 /// Reads a run's live row; `lock` keeps it locked for the rest of the transaction.
 ///
 /// # Errors
 /// If the database is out of reach or the row is corrupt.
-pub async fn live(connection: &mut PgConnection, run: RunId, lock: bool) -> Result<Option<LiveRow>, StoreError> {
+pub async fn live(
+    connection: &mut PgConnection,
+    run: RunId,
+    lock: bool,
+) -> Result<Option<LiveRow>, StoreError> {
     if lock {
         sqlx::query!(
             "SELECT FROM live_runs WHERE bucket = $1 AND id = $2 FOR UPDATE",
@@ -140,7 +154,8 @@ pub async fn live(connection: &mut PgConnection, run: RunId, lock: bool) -> Resu
     .map_err(StoreError::database("read a live run"))?;
     row.map(|row| {
         Ok(LiveRow {
-            state: LiveState::parse(&row.state).ok_or_else(|| corrupt("live_runs", "state", run, &row.state))?,
+            state: LiveState::parse(&row.state)
+                .ok_or_else(|| corrupt("live_runs", "state", run, &row.state))?,
             wake_at: row.wake_at,
             step: row.step,
             seq: row.seq,
@@ -224,7 +239,9 @@ pub async fn reopen(
     signal_count: i32,
     last: &EventRecord,
 ) -> Result<(), StoreError> {
-    let RowAfter::Live { state, wake_at, step, version, attempt, crashes, .. } = after else { return Ok(()) };
+    let RowAfter::Live { state, wake_at, step, version, attempt, crashes, .. } = after else {
+        return Ok(());
+    };
     sqlx::query!(
         "WITH reopened AS (
              UPDATE runs SET status = 'live', finished_at = NULL, error_code = NULL WHERE bucket = $1 AND id = $2

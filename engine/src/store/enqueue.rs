@@ -3,7 +3,7 @@
 use crate::{
     chain::Hash,
     error::StoreError,
-    event::EventRecord,
+    event::{Event, EventRecord},
     id::{DefinitionId, RunId},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -91,10 +91,8 @@ struct Columns {
 impl Columns {
     fn push(&mut self, run: &NewRun) {
         let guard = run.guard.as_ref();
-        let fork = match &run.created.event {
-            crate::event::Event::Created(created) => created.fork.as_ref(),
-            _ => None,
-        };
+        let fork =
+            if let Event::Created(created) = &run.created.event { created.fork.as_ref() } else { None };
         self.bucket.push(run.id.bucket().as_i16());
         self.id.push(run.id.as_uuid());
         self.workflow.push(run.definition.workflow.to_string());
@@ -124,9 +122,26 @@ impl Columns {
 /// # Errors
 /// If the database did not do it; then nothing was written.
 pub async fn enqueue(connection: &mut PgConnection, runs: &[NewRun]) -> Result<Vec<Enqueued>, StoreError> {
+    let mut outcomes: Vec<Option<Enqueued>> = vec![None; runs.len()];
+    // A key that was held may expire and be swept before its run is looked up: then it is free, and taken.
+    while outcomes.contains(&None) {
+        let open: Vec<usize> = (0..runs.len()).filter(|&position| outcomes[position].is_none()).collect();
+        let batch: Vec<&NewRun> = open.iter().map(|&position| &runs[position]).collect();
+        let fresh = insert(connection, &batch).await?;
+        let known =
+            if fresh.len() == batch.len() { HashMap::new() } else { held_keys(connection, &batch).await? };
+        for position in open {
+            outcomes[position] = outcome(&runs[position], &fresh, &known);
+        }
+    }
+    Ok(outcomes.into_iter().flatten().collect())
+}
+
+/// Writes those of `runs` whose guard is free; returns which.
+async fn insert(connection: &mut PgConnection, runs: &[&NewRun]) -> Result<Vec<RunId>, StoreError> {
     let mut columns = Columns::default();
     runs.iter().for_each(|run| columns.push(run));
-    let fresh: Vec<RunId> = sqlx::query_file_scalar!(
+    sqlx::query_file_scalar!(
         "src/store/enqueue.sql",
         &columns.bucket,
         &columns.id,
@@ -149,22 +164,18 @@ pub async fn enqueue(connection: &mut PgConnection, runs: &[NewRun]) -> Result<V
         &columns.at,
         &columns.hash,
     )
-    .fetch_all(&mut *connection)
+    .fetch_all(connection)
     .await
-    .map_err(StoreError::database("enqueue runs"))?;
-    if fresh.len() == runs.len() {
-        return Ok(runs.iter().map(|run| Enqueued::Created(run.id)).collect());
-    }
-    resolve(connection, runs, &fresh).await
+    .map_err(StoreError::database("enqueue runs"))
 }
 
-/// Finds the runs that the taken guards name.
-async fn resolve(
-    connection: &mut PgConnection,
-    runs: &[NewRun],
-    fresh: &[RunId],
-) -> Result<Vec<Enqueued>, StoreError> {
-    let guards: Vec<_> = runs.iter().filter_map(|run| run.guard.as_ref().map(|guard| (run.id, guard))).collect();
+/// The run and request of a key that is held, by the key's hash.
+type HeldKeys = HashMap<Vec<u8>, (RunId, Vec<u8>)>;
+
+/// Finds the runs that the held keys name.
+async fn held_keys(connection: &mut PgConnection, runs: &[&NewRun]) -> Result<HeldKeys, StoreError> {
+    let guards: Vec<_> =
+        runs.iter().filter_map(|run| run.guard.as_ref().map(|guard| (run.id, guard))).collect();
     let buckets: Vec<i16> = guards.iter().map(|(id, _)| id.bucket().as_i16()).collect();
     let hashes: Vec<Vec<u8>> = guards.iter().map(|(_, guard)| guard.key_hash.as_bytes().to_vec()).collect();
     let rows = sqlx::query!(
@@ -178,20 +189,21 @@ async fn resolve(
     .fetch_all(connection)
     .await
     .map_err(StoreError::database("look up idempotency keys"))?;
-    let known: HashMap<Vec<u8>, (RunId, Vec<u8>)> =
-        rows.into_iter().map(|row| (row.key_hash, (row.run_id, row.request_hash))).collect();
-    Ok(runs.iter().map(|run| outcome(run, fresh, &known)).collect())
+    Ok(rows.into_iter().map(|row| (row.key_hash, (row.run_id, row.request_hash))).collect())
 }
 
-fn outcome(run: &NewRun, fresh: &[RunId], known: &HashMap<Vec<u8>, (RunId, Vec<u8>)>) -> Enqueued {
-    let taken = run
-        .guard
-        .as_ref()
-        .filter(|_| !fresh.contains(&run.id))
-        .and_then(|guard| known.get(guard.key_hash.as_bytes().as_slice()).map(|found| (guard, found)));
-    match taken {
-        None => Enqueued::Created(run.id),
-        Some((guard, (id, request))) if request == guard.request_hash.as_bytes() => Enqueued::Replayed(*id),
-        Some((_, (id, _))) => Enqueued::KeyReused(*id),
-    }
+/// `None`: neither was the run written, nor is its key held any more.
+fn outcome(run: &NewRun, fresh: &[RunId], known: &HeldKeys) -> Option<Enqueued> {
+    let Some(guard) = run.guard.as_ref().filter(|_| !fresh.contains(&run.id)) else {
+        return Some(Enqueued::Created(run.id));
+    };
+    let (id, request) = known.get(guard.key_hash.as_bytes().as_slice())?;
+    Some(if *id == run.id {
+        // Written before, by an attempt whose answer was lost.
+        Enqueued::Created(*id)
+    } else if request == guard.request_hash.as_bytes() {
+        Enqueued::Replayed(*id)
+    } else {
+        Enqueued::KeyReused(*id)
+    })
 }

@@ -99,7 +99,10 @@ pub async fn heartbeat(
 ///
 /// # Errors
 /// If the database is out of reach.
-pub async fn held(connection: &mut PgConnection, worker: WorkerId) -> Result<Vec<(RunId, Epoch)>, StoreError> {
+pub async fn held(
+    connection: &mut PgConnection,
+    worker: WorkerId,
+) -> Result<Vec<(RunId, Epoch)>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT id AS "id: RunId", epoch AS "epoch: Epoch" FROM live_runs WHERE state = 'leased' AND worker_id = $1"#,
         worker.as_uuid(),
@@ -253,6 +256,7 @@ pub async fn list(connection: &mut PgConnection) -> Result<Vec<WorkerRow>, Store
 }
 
 /// Work that some worker has to do now and then.
+#[expect(clippy::struct_excessive_bools, reason = "one independent question each, answered by one statement")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chores {
     /// A worker died or a step is past its deadline.

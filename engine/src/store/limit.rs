@@ -109,10 +109,14 @@ pub async fn release(connection: &mut PgConnection, released: &Released) -> Resu
             .map_err(StoreError::database("give back a queue's slots"))?;
     }
     for (key, count) in &released.keys {
-        sqlx::query!("UPDATE concurrency_keys SET leased = greatest(leased - $2, 0) WHERE key = $1", key, count)
-            .execute(&mut *connection)
-            .await
-            .map_err(StoreError::database("give back a key's slots"))?;
+        sqlx::query!(
+            "UPDATE concurrency_keys SET leased = greatest(leased - $2, 0) WHERE key = $1",
+            key,
+            count
+        )
+        .execute(&mut *connection)
+        .await
+        .map_err(StoreError::database("give back a key's slots"))?;
         unblock(connection, key, (*count).into()).await?;
     }
     Ok(())

@@ -1,9 +1,6 @@
 //! Cron schedules: the rows, and taking those that are due.
 
-use crate::{
-    error::StoreError,
-    id::RunId,
-};
+use crate::{error::StoreError, id::RunId};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 

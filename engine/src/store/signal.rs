@@ -30,14 +30,16 @@ pub async fn send(
     payload: &RawValue,
     actor: &Actor,
 ) -> Result<Option<Sent>, StoreError> {
+    // The new row is made from `run` alone: PostgreSQL checks constraints on what it makes of the snapshot's version
+    // before it looks at the newest one, and a mixture of the two could break them.
     let row = sqlx::query!(
         r#"WITH before AS (
                SELECT state FROM live_runs WHERE bucket = $1 AND id = $2 FOR UPDATE
            ), woken AS (
                UPDATE live_runs AS run
                SET signal_count = run.signal_count + 1,
-                   state = CASE before.state WHEN 'waiting' THEN 'ready' ELSE before.state END,
-                   wake_at = CASE before.state WHEN 'waiting' THEN engine_now() ELSE run.wake_at END
+                   state = CASE run.state WHEN 'waiting' THEN 'ready' ELSE run.state END,
+                   wake_at = CASE run.state WHEN 'waiting' THEN engine_now() ELSE run.wake_at END
                FROM before
                WHERE run.bucket = $1 AND run.id = $2
                RETURNING run.signal_count, run.queue, before.state
@@ -88,7 +90,12 @@ pub async fn pending(
             row: format!("{run} number {}", row.number),
             problem: error.to_string(),
         })?;
-        Ok(SignalReceived { signal: name.to_owned(), number: row.number, from: Actor::new(&row.actor), payload })
+        Ok(SignalReceived {
+            signal: name.to_owned(),
+            number: row.number,
+            from: Actor::new(&row.actor),
+            payload,
+        })
     })
     .transpose()
 }

@@ -10,7 +10,10 @@ use crate::{config::Config, database::Database, output::say, runtime::Home};
 use anyhow::Context as _;
 use phases::Bench;
 use report::Report;
-use sqlx::{AssertSqlSafe, PgPool, postgres::{PgConnectOptions, PgPoolOptions}};
+use sqlx::{
+    AssertSqlSafe, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 use std::time::Duration;
 
 /// Arguments of `bench`.

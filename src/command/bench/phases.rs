@@ -174,8 +174,9 @@ impl Bench {
     pub(super) async fn drained(&self) -> anyhow::Result<()> {
         let mut connection = self.pool.acquire().await?;
         loop {
-            let live: bool =
-                sqlx::query_scalar("SELECT EXISTS (SELECT FROM live_runs)").fetch_one(&mut *connection).await?;
+            let live: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM live_runs)")
+                .fetch_one(&mut *connection)
+                .await?;
             if !live {
                 return Ok(());
             }

@@ -35,12 +35,12 @@ impl Probe {
     pub(super) async fn take(pool: &PgPool) -> anyhow::Result<Self> {
         // Backends report at most once a second; an idle one has reported after that.
         tokio::time::sleep(Duration::from_millis(1_200)).await;
-        let lsn: String = sqlx::query_scalar("SELECT pg_current_wal_flush_lsn()::text").fetch_one(pool).await?;
-        let transactions: i64 = sqlx::query_scalar(
-            "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()",
-        )
-        .fetch_one(pool)
-        .await?;
+        let lsn: String =
+            sqlx::query_scalar("SELECT pg_current_wal_flush_lsn()::text").fetch_one(pool).await?;
+        let transactions: i64 =
+            sqlx::query_scalar("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
+                .fetch_one(pool)
+                .await?;
         let (updates, hot_updates): (i64, i64) = sqlx::query_as(
             "SELECT coalesce(sum(n_tup_upd), 0)::bigint, coalesce(sum(n_tup_hot_upd), 0)::bigint
              FROM pg_stat_user_tables WHERE relname = 'live_runs'",

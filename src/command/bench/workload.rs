@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use ticketflow_engine::{
-    Catalog, Definition, DefinitionError, Step, StepContext, StepError, StepOutcome, client::EnqueueRequest, Actor,
-    output,
+    Actor, Catalog, Definition, DefinitionError, Step, StepContext, StepError, StepOutcome,
+    client::EnqueueRequest, output,
 };
 
 pub(super) const WORKFLOW: &str = "bench";

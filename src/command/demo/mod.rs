@@ -33,7 +33,7 @@ const PACE: Duration = Duration::from_millis(150);
 /// Short, so that the takeover comes soon.
 const LEASE: Duration = Duration::from_secs(3);
 /// Past this something is wrong.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Flags of `demo`.
 #[derive(Debug, clap::Args)]
@@ -104,7 +104,10 @@ async fn wait_for_all(api: &Api, tickets: &[String]) -> anyhow::Result<Vec<Value
     for id in tickets {
         loop {
             let ticket: Value = api.get(&format!("/tickets/{id}"), &[]).await?;
-            if matches!(ticket["status"].as_str(), Some("completed" | "awaiting_approval" | "failed_permanent")) {
+            if matches!(
+                ticket["status"].as_str(),
+                Some("completed" | "awaiting_approval" | "failed_permanent")
+            ) {
                 settled.push(ticket);
                 break;
             }

@@ -63,10 +63,14 @@ pub(super) async fn kill_one(
     }
 }
 
-async fn busiest(client: &Client, workers: &Workers) -> anyhow::Result<Option<(String, Vec<(RunId, String)>)>> {
+async fn busiest(
+    client: &Client,
+    workers: &Workers,
+) -> anyhow::Result<Option<(String, Vec<(RunId, String)>)>> {
     let mut connection = client.pool().acquire().await?;
     let listed = lease::list(&mut connection).await?;
-    let busiest = listed.into_iter().filter(|worker| workers.is_own(&worker.name)).max_by_key(|worker| worker.leased);
+    let busiest =
+        listed.into_iter().filter(|worker| workers.is_own(&worker.name)).max_by_key(|worker| worker.leased);
     let Some(worker) = busiest else { return Ok(None) };
     let mut held = Vec::new();
     for (run, _) in lease::held(&mut connection, worker.id).await? {

@@ -27,11 +27,7 @@ fn kill(pid: u32) {
 /// Leaves a server behind whose owner was killed; its process id.
 async fn orphan(dir: &Path) -> u32 {
     let mut owner = Command::new(env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "--nocapture",
-            "postgres::tests::crash::an_owner_that_waits_to_be_killed",
-        ])
+        .args(["--exact", "--nocapture", "postgres::tests::crash::an_owner_that_waits_to_be_killed"])
         .env(OWNED_DIR, dir)
         .stdout(Stdio::piped())
         .kill_on_drop(true)
@@ -39,11 +35,7 @@ async fn orphan(dir: &Path) -> u32 {
         .unwrap();
     let mut lines = BufReader::new(owner.stdout.take().unwrap()).lines();
     let pid = loop {
-        let line = timeout(PATIENCE, lines.next_line())
-            .await
-            .unwrap()
-            .unwrap()
-            .expect("the owner started");
+        let line = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().expect("the owner started");
         if let Some((_, pid)) = line.split_once("server pid ") {
             break pid.parse().unwrap();
         }
@@ -67,13 +59,7 @@ async fn a_cancelled_start_is_made_good_by_the_next() {
     let dir = scratch();
     for patience in [20, 100, 500] {
         // Wherever it is by then.
-        drop(
-            timeout(
-                Duration::from_millis(patience),
-                EmbeddedPostgres::start(options(dir.path())),
-            )
-            .await,
-        );
+        drop(timeout(Duration::from_millis(patience), EmbeddedPostgres::start(options(dir.path()))).await);
     }
     start(dir.path()).await.stop().await.unwrap();
 }
@@ -88,12 +74,7 @@ async fn a_stale_pid_file_does_not_hinder() {
 
     // Another process of the server's user has the id by now: PostgreSQL itself would refuse to start.
     let user = ServerUser::resolve(&pgdata).unwrap();
-    let mut other = user
-        .command(Path::new("/bin/sleep"))
-        .arg("600")
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
+    let mut other = user.command(Path::new("/bin/sleep")).arg("600").kill_on_drop(true).spawn().unwrap();
     let (_, rest) = file.split_once('\n').unwrap();
     let stale = format!("{}\n{rest}", other.id().unwrap());
     fs::write(pgdata.join("postmaster.pid"), &stale).unwrap();
@@ -112,10 +93,7 @@ async fn an_orphaned_server_is_adopted() {
     let pid = orphan(dir.path()).await;
     let postgres = start(dir.path()).await;
     assert_eq!(postgres.server_pid(), pid);
-    assert_eq!(
-        ask(postgres.database_url(), "SELECT current_database()::text").await,
-        "ticketflow"
-    );
+    assert_eq!(ask(postgres.database_url(), "SELECT current_database()::text").await, "ticketflow");
     postgres.stop().await.unwrap();
     assert_eq!(running(dir.path()), None);
 }
@@ -125,12 +103,8 @@ async fn an_orphaned_server_with_other_settings_is_restarted() {
     let dir = scratch();
     let pid = orphan(dir.path()).await;
     let chosen = vec![("max_connections".to_owned(), "17".to_owned())];
-    let postgres = EmbeddedPostgres::start(EmbeddedOptions {
-        settings: chosen,
-        ..options(dir.path())
-    })
-    .await
-    .unwrap();
+    let postgres =
+        EmbeddedPostgres::start(EmbeddedOptions { settings: chosen, ..options(dir.path()) }).await.unwrap();
     assert_ne!(postgres.server_pid(), pid);
     assert_eq!(ask(postgres.database_url(), "SHOW max_connections").await, "17");
     postgres.stop().await.unwrap();
@@ -142,15 +116,9 @@ async fn a_killed_server_is_brought_back() {
     let postgres = start(dir.path()).await;
     let shutdown = CancellationToken::new();
     let watched = async {
-        let pool = PgPoolOptions::new()
-            .acquire_timeout(PATIENCE)
-            .connect(postgres.database_url())
-            .await
-            .unwrap();
-        sqlx::query("CREATE TABLE kept AS SELECT 1 AS one")
-            .execute(&pool)
-            .await
-            .unwrap();
+        let pool =
+            PgPoolOptions::new().acquire_timeout(PATIENCE).connect(postgres.database_url()).await.unwrap();
+        sqlx::query("CREATE TABLE kept AS SELECT 1 AS one").execute(&pool).await.unwrap();
         let first = postgres.server_pid();
         // As if something had tidied up there as well.
         fs::remove_dir_all(dir.path().join("socket")).unwrap();

@@ -11,17 +11,11 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn scratch() -> TempDir {
-    tempfile::Builder::new()
-        .permissions(fs::Permissions::from_mode(0o755))
-        .tempdir_in("/tmp")
-        .unwrap()
+    tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir_in("/tmp").unwrap()
 }
 
 fn options(dir: &Path) -> EmbeddedOptions {
-    EmbeddedOptions {
-        data_dir: Some(dir.to_owned()),
-        ..EmbeddedOptions::default()
-    }
+    EmbeddedOptions { data_dir: Some(dir.to_owned()), ..EmbeddedOptions::default() }
 }
 
 async fn start(dir: &Path) -> EmbeddedPostgres {
@@ -30,10 +24,7 @@ async fn start(dir: &Path) -> EmbeddedPostgres {
 
 async fn ask(url: &str, question: &'static str) -> String {
     let mut connection = PgConnection::connect(url).await.unwrap();
-    let answer = sqlx::query_scalar(question)
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
+    let answer = sqlx::query_scalar(question).fetch_one(&mut connection).await.unwrap();
     connection.close().await.unwrap();
     answer
 }

@@ -10,6 +10,7 @@ mod request;
 mod verify;
 mod write;
 
+use crate::observe;
 use futures::future::{BoxFuture, FutureExt};
 use sqlx::PgConnection;
 use ticketflow_engine::{Change, Projection};
@@ -24,7 +25,12 @@ impl Projection for TicketProjection {
         connection: &'a mut PgConnection,
         changes: &'a [Change<'a>],
     ) -> BoxFuture<'a, Result<(), sqlx::Error>> {
-        write::apply(connection, changes).boxed()
+        async move {
+            write::apply(connection, changes).await?;
+            observe::outcomes(changes);
+            Ok(())
+        }
+        .boxed()
     }
 
     fn verify<'a>(

@@ -83,9 +83,18 @@ impl StepView {
                 let message = format!("worker {} lost its lease", expired.worker);
                 self.attempt_ended(record, Some(Failure::new(&expired.cause, message)));
             }
-            Event::Created(_) | Event::Slept(_) | Event::Waited(_) | Event::SignalReceived(_)
-            | Event::WaitTimedOut(_) | Event::Noted(_) | Event::Annotated(_) | Event::Paused(_)
-            | Event::Resumed(_) | Event::RetriedNow(_) | Event::Migrated(_) | Event::Cancelled(_)
+            Event::Created(_)
+            | Event::Slept(_)
+            | Event::Waited(_)
+            | Event::SignalReceived(_)
+            | Event::WaitTimedOut(_)
+            | Event::Noted(_)
+            | Event::Annotated(_)
+            | Event::Paused(_)
+            | Event::Resumed(_)
+            | Event::RetriedNow(_)
+            | Event::Migrated(_)
+            | Event::Cancelled(_)
             | Event::Completed(_) => {}
         }
     }
@@ -180,7 +189,8 @@ mod tests {
         };
         let run = RunId::from_uuid(uuid::Uuid::nil());
         let step = Some(StepName::new("one"));
-        let mut log = vec![record(run, Seq(0), Hash::GENESIS, step, Event::Created(created), stamp()).unwrap()];
+        let mut log =
+            vec![record(run, Seq(0), Hash::GENESIS, step, Event::Created(created), stamp()).unwrap()];
         let mut history = History::fold(run, &log).unwrap();
         for event in events {
             let next = history.chain(event, stamp()).unwrap();

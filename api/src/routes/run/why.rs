@@ -1,5 +1,6 @@
 //! Says in words why a run does not move.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use ticketflow_engine::{
     event::{Event, EventRecord},
     history::History,
@@ -23,30 +24,40 @@ fn by_phase(phase: &Phase, log: &[EventRecord]) -> Option<String> {
     match phase {
         Phase::Backoff { until } => {
             let error = last_error(log).unwrap_or("an error");
-            Some(format!("the last attempt failed with {error}; the next starts at {until}"))
+            Some(format!("the last attempt failed with {error}; the next starts at {}", shown(until)))
         }
-        Phase::Sleeping { until } => Some(format!("the step sleeps until {until}")),
+        Phase::Sleeping { until } => Some(format!("the step sleeps until {}", shown(until))),
         Phase::Waiting { signal, until: Some(until) } => {
-            Some(format!("for the signal {signal}, until {until} at most"))
+            Some(format!("for the signal {signal}, until {} at most", shown(until)))
         }
         Phase::Waiting { signal, until: None } => Some(format!("for the signal {signal}")),
         Phase::Paused { .. } => Some(paused(log)),
         // A run may have moved on since its live row was read.
-        Phase::Runnable { .. } | Phase::Finishing | Phase::Failed | Phase::Cancelled | Phase::Completed => None,
+        Phase::Runnable { .. } | Phase::Finishing | Phase::Failed | Phase::Cancelled | Phase::Completed => {
+            None
+        }
     }
 }
 
+fn shown(time: &DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
 fn last_error(log: &[EventRecord]) -> Option<&str> {
-    log.iter().rev().find_map(|record| match &record.event {
-        Event::StepRetried(retried) => Some(retried.error.code.as_str()),
-        _ => None,
+    log.iter().rev().find_map(|record| {
+        let Event::StepRetried(retried) = &record.event else {
+            return None;
+        };
+        Some(retried.error.code.as_str())
     })
 }
 
 fn paused(log: &[EventRecord]) -> String {
-    let pause = log.iter().rev().find_map(|record| match &record.event {
-        Event::Paused(intervention) => Some((&record.actor, &intervention.reason)),
-        _ => None,
+    let pause = log.iter().rev().find_map(|record| {
+        let Event::Paused(intervention) = &record.event else {
+            return None;
+        };
+        Some((&record.actor, &intervention.reason))
     });
     match pause {
         Some((actor, reason)) => format!("{actor} paused it: {reason}"),

@@ -72,10 +72,13 @@ fn items(body: &RawBody) -> Result<Vec<&[u8]>, Problem> {
         Media::Json => array(&body.bytes)?.into_iter().map(|item| item.get().as_bytes()).collect(),
         Media::Ndjson => body.bytes.split(|&byte| byte == b'\n').filter(|line| !is_blank(line)).collect(),
     };
-    let refuse = |detail: String| Problem::invalid_body(vec![Fault { pointer: String::new(), code: None, detail }]);
+    let refuse =
+        |detail: String| Problem::invalid_body(vec![Fault { pointer: String::new(), code: None, detail }]);
     match items.len() {
         0 => Err(refuse("must hold at least one ticket".to_owned())),
-        count if count > MAX_ITEMS => Err(refuse(format!("must hold at most {MAX_ITEMS} tickets, holds {count}"))),
+        count if count > MAX_ITEMS => {
+            Err(refuse(format!("must hold at most {MAX_ITEMS} tickets, holds {count}")))
+        }
         _ => Ok(items),
     }
 }

@@ -1,11 +1,6 @@
 //! The list of tickets: filtered, sorted, page by page.
 
-use crate::{
-    extract::Params,
-    problem::Problem,
-    routes::next_link,
-    state::ApiState,
-};
+use crate::{extract::Params, problem::Problem, routes::next_link, state::ApiState};
 use axum::{
     Json,
     extract::{OriginalUri, State},
@@ -23,7 +18,7 @@ const MAX_PAGE: u16 = 200;
 
 /// A page on the wire.
 #[derive(Debug, Serialize)]
-pub(crate) struct Tickets {
+pub(crate) struct TicketPage {
     tickets: Vec<Ticket>,
     next_cursor: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,7 +33,7 @@ pub(crate) async fn list(
     State(state): State<ApiState>,
     OriginalUri(uri): OriginalUri,
     params: Params,
-) -> Result<(HeaderMap, Json<Tickets>), Problem> {
+) -> Result<(HeaderMap, Json<TicketPage>), Problem> {
     let filter = filter(params)?;
     let mut connection = state.connection().await?;
     let page = ticket::list(&mut connection, &filter).await?;
@@ -47,7 +42,7 @@ pub(crate) async fn list(
         Paging::Number(number) => Some(number),
         Paging::After(_) => None,
     };
-    let tickets = Tickets {
+    let tickets = TicketPage {
         tickets: page.tickets,
         next_cursor: page.next.map(|cursor| cursor.to_string()),
         total: page.total,
@@ -106,7 +101,9 @@ fn paged(filter: TicketFilter, mut params: Params) -> Result<TicketFilter, Probl
     let total = params.parsed("total", TRUTH, truth)?;
     params.finish()?;
     let paging = match (cursor, number) {
-        (Some(_), Some(_)) => return Err(Problem::invalid_parameter("page", "cannot go with a cursor: use one of them")),
+        (Some(_), Some(_)) => {
+            return Err(Problem::invalid_parameter("page", "cannot go with a cursor: use one of them"));
+        }
         (cursor, None) => Paging::After(cursor),
         (None, Some(number)) => Paging::Number(number),
     };
@@ -146,14 +143,26 @@ mod tests {
         assert_eq!(filter.status, Some(TicketStatus::Completed));
         assert_eq!(filter.q.as_deref(), Some("two words"));
         assert_eq!(filter.created_after, filter.created_before);
-        assert_eq!((filter.page_size, filter.with_total, filter.sort.to_string()), (7, true, "-priority".into()));
+        assert_eq!(
+            (filter.page_size, filter.with_total, filter.sort.to_string()),
+            (7, true, "-priority".into())
+        );
         assert_eq!(read("").unwrap(), TicketFilter::default());
     }
 
     #[test]
     fn what_cannot_be_read_is_refused() {
-        let bad = ["status=done", "priority=1", "created_after=yesterday", "needs_review=1", "sort=subject", "page=0",
-            "page_size=201", "cursor=x", "customer=c"];
+        let bad = [
+            "status=done",
+            "priority=1",
+            "created_after=yesterday",
+            "needs_review=1",
+            "sort=subject",
+            "page=0",
+            "page_size=201",
+            "cursor=x",
+            "customer=c",
+        ];
         for query in bad {
             assert_eq!(read(query).unwrap_err().code(), Code::InvalidParameter, "{query}");
         }

@@ -8,12 +8,13 @@ use crate::{
     extract::{Body, idempotency_key, prefer_wait, traceparent},
     metrics::ticket_posted,
     problem::{Code, Problem},
+    routes::location,
     state::ApiState,
 };
 use axum::{
     Json,
-    extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::LOCATION},
+    extract::{OriginalUri, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -71,6 +72,7 @@ pub(super) fn replayed(submitted: Submitted) -> Result<bool, Problem> {
 /// `POST /tickets`
 pub(crate) async fn submit(
     State(state): State<ApiState>,
+    OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     Body(ticket): Body<NewTicket>,
 ) -> Result<Response, Problem> {
@@ -80,8 +82,7 @@ pub(crate) async fn submit(
     let replayed = replayed(submitted)?;
     let patience = prefer_wait(&headers);
     let (receipt, version) = receipt(&state, submitted.id, replayed, patience).await?;
-    let location = HeaderValue::try_from(format!("/tickets/{}", submitted.id)).map_err(Problem::internal)?;
-    let mut extra = HeaderMap::from_iter([(LOCATION, location)]);
+    let mut extra = location(&uri, submitted.id);
     if replayed {
         extra.insert(REPLAYED, HeaderValue::from_static("true"));
     }

@@ -29,8 +29,11 @@ pub(super) async fn settled(state: &ApiState, id: RunId, patience: Duration) -> 
 
 const fn is_settled(status: TicketStatus) -> bool {
     match status {
-        TicketStatus::Completed | TicketStatus::FailedPermanent | TicketStatus::Cancelled
-        | TicketStatus::AwaitingApproval | TicketStatus::Paused => true,
+        TicketStatus::Completed
+        | TicketStatus::FailedPermanent
+        | TicketStatus::Cancelled
+        | TicketStatus::AwaitingApproval
+        | TicketStatus::Paused => true,
         TicketStatus::Pending | TicketStatus::Processing => false,
     }
 }

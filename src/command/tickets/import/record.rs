@@ -77,12 +77,16 @@ impl Mapping {
                 continue;
             }
             match self.field(&column) {
-                Some("metadata") if value.is_object() => metadata.extend(value.as_object().cloned().unwrap_or_default()),
+                Some("metadata") if value.is_object() => {
+                    metadata.extend(value.as_object().cloned().unwrap_or_default())
+                }
                 // The first column that means a field wins; a second one is kept as metadata.
                 Some(field) if field != "metadata" && !ticket.contains_key(field) => {
                     ticket.insert(field.to_owned(), as_text(value));
                 }
-                Some(_) | None => drop(metadata.insert(column, value)),
+                Some(_) | None => {
+                    metadata.insert(column, value);
+                }
             }
         }
         if !ticket.contains_key("subject") {
@@ -141,7 +145,8 @@ fn read_csv(file: File, mapping: &Mapping) -> anyhow::Result<Vec<Record>> {
             Ok(row) => {
                 let line = row.position().map_or(number, csv::Position::line);
                 let columns = headers.iter().zip(row.iter());
-                let record = columns.map(|(name, value)| (name.to_owned(), Value::String(value.to_owned()))).collect();
+                let record =
+                    columns.map(|(name, value)| (name.to_owned(), Value::String(value.to_owned()))).collect();
                 mapping.parse(line, record)
             }
             Err(error) => rejected(number, &error.to_string(), String::new()),

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Shows that the tests watch over what the engine's guarantees rest on: takes one of them out of a copy of the tree at
+# a time and expects the tests named beside it to fail. Not part of the normal run; needs cargo-nextest, and in
+# DATABASE_URL a migrated database for the compiler, or one in .env.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}" SQLX_OFFLINE=false
+copy="$(mktemp -d)"
+trap 'rm -rf "$copy"' EXIT
+passed=0
+failed=0
+
+# A fresh copy of what git knows, without the cache of queries, so that the mutated ones are read.
+fresh() {
+    rm -rf "${copy:?}/tree"
+    mkdir "$copy/tree"
+    git ls-files -z | xargs -0 cp --parents --target-directory "$copy/tree"
+    rm -rf "$copy/tree/.sqlx"
+    if [ -z "${DATABASE_URL:-}" ] && [ -f .env ]; then cp .env "$copy/tree/"; fi
+}
+
+# Runs the named tests of the copy; succeeds if all of them pass.
+tests_pass() {
+    (cd "$copy/tree" && cargo nextest run -p ticketflow --test it --no-fail-fast -- "$@") >"$copy/log" 2>&1
+}
+
+# mutate <what it takes away> <file> <sed expression> <test>...
+mutate() {
+    local what="$1" file="$2" expression="$3" red
+    shift 3
+    fresh
+    sed -i -E "$expression" "$copy/tree/$file"
+    if cmp -s "$file" "$copy/tree/$file"; then
+        echo "FAIL  $what: the expression no longer matches anything in $file"
+        failed=$((failed + 1))
+        return
+    fi
+    if ! (cd "$copy/tree" && cargo nextest run -p ticketflow --test it --no-run) >"$copy/log" 2>&1; then
+        echo "FAIL  $what: the mutant does not build"
+        tail -n 20 "$copy/log"
+        failed=$((failed + 1))
+        return
+    fi
+    for red in "$@"; do
+        if tests_pass "$red"; then
+            echo "FAIL  $what: $red does not notice"
+            failed=$((failed + 1))
+        elif ! grep -q "1 test run: 0 passed, 1 failed" "$copy/log"; then
+            echo "FAIL  $what: there is no test $red"
+            failed=$((failed + 1))
+        else
+            echo "ok    $what: $red"
+            passed=$((passed + 1))
+        fi
+    done
+}
+
+mutate "no epoch in the fence of advance" engine/src/store/advance.sql \
+    's/ AND run\.epoch = item\.epoch//' \
+    leases::a_run_handed_back_is_refused_to_whoever_held_it_before
+mutate "no SKIP LOCKED in claim" engine/src/store/claim.sql \
+    's/ SKIP LOCKED//' \
+    leases::a_claim_skips_what_is_locked
+mutate "no primary key on the log" migrations/engine/20261121000003_create_run_events.sql \
+    's/^( +erased_digest .*),$/\1/; /PRIMARY KEY \(bucket, run_id, seq\)/d' \
+    tampering::two_events_cannot_share_a_place_in_the_log
+mutate "a run parks whatever it has seen" engine/src/store/advance.sql \
+    '/item\.signals_seen IS NULL OR/d' \
+    waiting::a_run_parks_only_if_it_has_seen_every_signal
+mutate "no trigger on the log" migrations/engine/20261121000003_create_run_events.sql \
+    's/BEFORE UPDATE OR DELETE ON run_events/BEFORE UPDATE OF duration_ms ON run_events/' \
+    tampering::the_log_refuses_to_be_changed
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,141 @@
+//! The command line as scripts use it: output formats, exit codes, import.
+
+use crate::support::{
+    TestApp,
+    app::{program, run, ticket},
+};
+use serde_json::{Value, json};
+use std::process::Output;
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or(-1)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exit_codes_are_as_documented() {
+    let app = TestApp::start().await;
+    let unknown = "019e0000-0000-7000-8000-000000000000";
+    let missing = run(app.command(&["tickets", "get", unknown])).await;
+    assert_eq!(code(&missing), 3, "{}", text(&missing.stderr));
+    let usage = run(app.command(&["tickets", "frobnicate"])).await;
+    assert_eq!(code(&usage), 2);
+    let mut unreachable = app.command(&["tickets", "list"]);
+    unreachable.env("TICKETFLOW_URL", "http://127.0.0.1:9");
+    let unreachable = run(unreachable).await;
+    assert_eq!(code(&unreachable), 5, "{}", text(&unreachable.stderr));
+    assert!(text(&unreachable.stderr).contains("ticketflow up"));
+    let id = app.submit(1).await.remove(0);
+    let cancel = ["runs", "cancel", &id, "--reason", "not needed"];
+    assert_eq!(code(&run(app.command(&cancel)).await), 0);
+    let twice = run(app.command(&cancel)).await;
+    assert_eq!(code(&twice), 4, "{}", text(&twice.stderr));
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_is_submitted_waited_for_and_shown() {
+    let app = TestApp::start().await;
+    let worker = app.worker(&[]);
+    let submit = [
+        "tickets",
+        "submit",
+        "--subject",
+        "Charged twice",
+        "--body",
+        "You charged me 20 EUR twice.",
+        "--customer-id",
+        "c1",
+        "-o",
+        "ids",
+    ];
+    let id = text(&run(app.command(&submit)).await.stdout).trim().to_owned();
+    let waited = run(app.command(&["tickets", "wait", &id, "-o", "json"])).await;
+    assert_eq!(code(&waited), 0, "{}", text(&waited.stderr));
+    let tickets: Value = serde_json::from_slice(&waited.stdout).unwrap();
+    assert_eq!(tickets[0]["result"]["category"], "billing", "{tickets}");
+    let events = run(app.command(&["tickets", "events", &id, "-o", "jsonl"])).await;
+    let lines = text(&events.stdout);
+    let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    assert_eq!((&first["event_type"], &first["seq"]), (&json!("created"), &json!(0)));
+    let table = text(&run(app.command(&["tickets", "list"])).await.stdout);
+    assert!(table.contains("CATEGORY") && table.contains(&id), "{table}");
+    let csv = text(&run(app.command(&["tickets", "list", "-o", "csv"])).await.stdout);
+    assert_eq!(csv.lines().count(), 2, "{csv}");
+    let explained = text(&run(app.command(&["runs", "explain", &id])).await.stdout);
+    assert!(explained.contains("classify"), "{explained}");
+    assert_eq!(worker.stop().await, 0);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn import_is_idempotent_and_keeps_what_it_rejects() {
+    let app = TestApp::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("tickets.csv");
+    let rejected = directory.path().join("rejected.jsonl");
+    std::fs::write(
+        &file,
+        "title,message,from,language\nHello,Where is my order?,c1,en\n,No subject here,c2,en\nEmpty,,c3,en\n",
+    )
+    .unwrap();
+    let import = |extra: &[&str]| {
+        let mut command = app.command(&["tickets", "import", "-o", "json"]);
+        command.arg(&file).arg("--rejected").arg(&rejected).args(extra);
+        command
+    };
+    let counted = |output: &Output| -> Value { serde_json::from_slice(&output.stdout).unwrap() };
+    let dry = counted(&run(import(&["--dry-run"])).await);
+    assert_eq!(dry, json!({ "created": 2, "replayed": 0, "rejected": 1, "dry_run": true }));
+    let first = counted(&run(import(&[])).await);
+    assert_eq!((&first["created"], &first["rejected"]), (&json!(2), &json!(1)));
+    let again = counted(&run(import(&[])).await);
+    assert_eq!((&again["created"], &again["replayed"]), (&json!(0), &json!(2)));
+    let reject: Value = serde_json::from_str(std::fs::read_to_string(&rejected).unwrap().trim()).unwrap();
+    assert_eq!(reject["line"], 4);
+    assert!(reject["reason"].as_str().unwrap().contains("/body"), "{reject}");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_workflow_is_drawn_in_every_notation() {
+    for (format, sign) in
+        [("mermaid", "flowchart"), ("dot", "digraph"), ("svg", "<svg"), ("ascii", "classify")]
+    {
+        let mut command = program();
+        command.args(["workflow", "graph", "ticket_triage", "--format", format]);
+        let drawn = text(&run(command).await.stdout);
+        assert!(drawn.contains(sign) && drawn.contains("finalize"), "{drawn}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_says_what_to_mend() {
+    let app = TestApp::start().await;
+    let lonely = run(app.command(&["doctor"])).await;
+    assert_eq!(code(&lonely), 1);
+    assert!(text(&lonely.stdout).contains("fix: ticketflow worker"), "{}", text(&lonely.stdout));
+    let worker = app.worker(&[]);
+    let pool = app.pool().await;
+    crate::support::until("the worker registers", || async {
+        sqlx::query_scalar::<_, bool>("SELECT EXISTS (SELECT FROM workers)").fetch_one(&pool).await.unwrap()
+    })
+    .await;
+    sqlx::query("SELECT 1").execute(&pool).await.unwrap();
+    let well = run(app.command(&["doctor"])).await;
+    let said = text(&well.stdout);
+    // The tests' own server may trade durability for speed; everything else is well.
+    let bad: Vec<&str> =
+        said.lines().filter(|line| line.starts_with("BAD") && !line.contains("is off")).collect();
+    assert!(bad.is_empty(), "{said}");
+    assert_eq!(worker.stop().await, 0);
+    app.finish().await;
+}
+
+#[test]
+fn a_ticket_of_the_tests_is_a_valid_one() {
+    assert!(ticketflow_tickets::ticket::NewTicket::from_json(&ticket(0)).is_ok());
+}

@@ -1,0 +1,26 @@
+//! Tests of the engine, its worker and its SQL, all against a real PostgreSQL.
+//!
+//! Each test has a database of its own, copied from a migrated template, and ends with an audit. Nothing sleeps:
+//! tests wait for a condition with a bound, move the database's clock, or meet at gates.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's helper fails by panicking")]
+
+mod command_line;
+mod commits;
+mod contract;
+mod control;
+mod definitions;
+mod durability;
+mod happy_path;
+mod leases;
+mod model;
+mod once;
+mod plans;
+mod processes;
+mod queues;
+mod restart;
+mod retries;
+mod schedules;
+mod shutdown;
+mod support;
+mod tampering;
+mod waiting;

@@ -1,0 +1,176 @@
+//! Real worker processes that die, freeze and stop, and the program that starts everything by itself.
+
+use crate::support::{
+    TestApp,
+    app::{
+        BETWEEN_KILLS, Process, SHORT_LEASE, VISIBLE_PACE, beside_the_repository, data_dir, program, run,
+        ticket,
+    },
+    until,
+};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+const DYING: [&str; 6] = ["--lease", SHORT_LEASE, "--pace", VISIBLE_PACE, "--capacity", "24"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_workers_lose_nothing_and_repeat_no_checkpoint() {
+    let app = TestApp::start().await;
+    let tickets = app.submit(150).await;
+    let mut workers: Vec<Process> = (0..3).map(|_| app.worker(&DYING)).collect();
+    for _ in 0..4 {
+        holds_runs(&app).await;
+        workers.remove(0).kill();
+        workers.push(app.worker(&DYING));
+    }
+    app.settle().await;
+    let (_, queue) = app.get("/queue/stats").await;
+    assert_eq!(queue["ready"], 0, "{queue}");
+    let mut taken_over = 0;
+    for id in &tickets {
+        let (_, events) = app.get(&format!("/tickets/{id}/events?limit=500")).await;
+        let of_type =
+            |wanted: &str| events.as_array().unwrap().iter().filter(|e| e["event_type"] == wanted).count();
+        taken_over += of_type("lease_expired");
+        assert!(of_type("step_complete") >= 5, "{events}");
+    }
+    assert!(taken_over > 0, "no worker held a run when it died");
+    app.finish().await;
+}
+
+async fn holds_runs(app: &TestApp) {
+    until("workers hold runs", || async {
+        let (_, queue) = app.get("/queue/stats").await;
+        queue["leased"].as_i64().unwrap_or(0) > 8
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_frozen_longer_than_its_lease_is_fenced() {
+    let app = TestApp::start().await;
+    app.submit(24).await;
+    let frozen = app.worker(&DYING);
+    holds_runs(&app).await;
+    frozen.signal(Signal::STOP);
+    let fresh = app.worker(&["--lease", SHORT_LEASE]);
+    app.settle().await;
+    frozen.signal(Signal::CONT);
+    // It finds itself declared dead and comes back under a new id.
+    let pool = app.pool().await;
+    let name = format!("%-{}", frozen.id());
+    until("the frozen worker registers anew", || async {
+        let query = "SELECT EXISTS (SELECT FROM workers WHERE name LIKE $1 AND expires_at > now())";
+        sqlx::query_scalar::<_, bool>(query).bind(&name).fetch_one(&pool).await.unwrap()
+    })
+    .await;
+    assert_eq!(frozen.stop().await, 0);
+    assert_eq!(fresh.stop().await, 0);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_worker_hands_its_runs_back_without_charging_an_attempt() {
+    let app = TestApp::start().await;
+    let tickets = app.submit(40).await;
+    let first = app.worker(&DYING);
+    holds_runs(&app).await;
+    assert_eq!(first.stop().await, 0);
+    let (_, queue) = app.get("/queue/stats").await;
+    assert_eq!(queue["leased"], 0, "{queue}");
+    let second = app.worker(&[]);
+    app.settle().await;
+    for id in &tickets {
+        let (_, events) = app.get(&format!("/tickets/{id}/events?limit=500")).await;
+        for event in events.as_array().unwrap() {
+            assert_ne!(event["event_type"], "lease_expired", "{event}");
+            assert!(event["attempt"].as_i64().unwrap() <= 1, "{event}");
+        }
+    }
+    assert_eq!(second.stop().await, 0);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn imported_tickets_complete_while_a_loop_kills_workers() {
+    let Some(file) = beside_the_repository("shared/data/tickets/customer_messages.jsonl") else {
+        eprintln!("skipped: the file of customer messages is not here");
+        return;
+    };
+    let app = TestApp::start().await;
+    // A part of it, so that a build without optimisation is through in seconds.
+    let part = tempfile::Builder::new().suffix(".jsonl").tempfile().unwrap();
+    let messages: Vec<String> =
+        std::fs::read_to_string(file).unwrap().lines().take(400).map(str::to_owned).collect();
+    std::fs::write(part.path(), messages.join("\n")).unwrap();
+    let file = part.path();
+    let mut workers: Vec<Process> = (0..3).map(|_| app.worker(&["--lease", SHORT_LEASE])).collect();
+    let import = app.command(&["tickets", "import", file.to_str().unwrap(), "-o", "json"]);
+    let importing = tokio::spawn(run(import));
+    for _ in 0..5 {
+        tokio::time::sleep(BETWEEN_KILLS).await;
+        workers.remove(0).kill();
+        workers.push(app.worker(&["--lease", SHORT_LEASE]));
+    }
+    let imported = importing.await.unwrap();
+    let summary: Value = serde_json::from_slice(&imported.stdout).unwrap();
+    assert!(imported.status.success(), "{summary}");
+    app.settle().await;
+    let pool = app.pool().await;
+    let query = "SELECT count(*) FROM tickets WHERE status IN ('completed', 'awaiting_approval')";
+    let settled: i64 = sqlx::query_scalar(query).fetch_one(&pool).await.unwrap();
+    assert_eq!(json!(settled), summary["created"]);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn up_runs_a_database_of_its_own_whose_data_survives() {
+    let directory = data_dir();
+    let data = directory.path().join("ticketflow");
+    let up = || {
+        let mut command = program();
+        command.args(["up", "--listen", "127.0.0.1:0", "--data-dir"]).arg(&data);
+        command
+    };
+    let mut first = Process::start(up());
+    let url = first.address().await;
+    let http = reqwest::Client::new();
+    let posted =
+        http.post(format!("{url}/tickets")).header("prefer", "wait=30").json(&ticket(1)).send().await;
+    let posted: Value = posted.unwrap().json().await.unwrap();
+    let id = posted["ticket_id"].as_str().unwrap().to_owned();
+    let second = run(up()).await;
+    assert!(!second.status.success());
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(said.contains(&first.id().to_string()), "it does not say who has the data directory: {said}");
+    assert_eq!(first.stop().await, 0);
+    let mut again = Process::start(up());
+    let url = again.address().await;
+    let found: Value = http.get(format!("{url}/tickets/{id}")).send().await.unwrap().json().await.unwrap();
+    assert_eq!(found["id"], json!(id));
+    // Killed, it leaves its server behind; the next one takes that over.
+    again.kill();
+    let mut last = Process::start(up());
+    let url = last.address().await;
+    let found: Value = http.get(format!("{url}/tickets/{id}")).send().await.unwrap().json().await.unwrap();
+    assert_eq!(found["id"], json!(id));
+    assert_eq!(last.stop().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_shows_a_takeover_and_a_clean_audit() {
+    let directory = data_dir();
+    let mut command = program();
+    command.args(["demo", "--exit", "--json", "--listen", "127.0.0.1:0", "--data-dir"]);
+    command.arg(directory.path().join("ticketflow"));
+    let done = run(command).await;
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let outcome: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert!(outcome["tickets"].as_array().unwrap().len() >= 40);
+    assert_eq!(outcome["audit"]["violations"], json!([]));
+    let takeovers = outcome["takeovers"].as_array().unwrap();
+    assert!(!takeovers.is_empty());
+    for takeover in takeovers {
+        assert_eq!(takeover["step"], takeover["continued_with"], "{takeover}");
+    }
+}

@@ -1,0 +1,159 @@
+//! PostgreSQL clusters of the tests' own.
+//!
+//! `TEST_DATABASE_URL` names a server to use. Without it, the first test process of a run starts one from the
+//! installed binaries, the others find it through a state file, and a watchdog ends it when the run is over.
+
+use std::{
+    fs::{self, File},
+    net::TcpListener,
+    os::unix::{
+        fs::chown,
+        process::{CommandExt, parent_id},
+    },
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// A running server.
+pub(crate) struct Cluster {
+    directory: PathBuf,
+    port: u16,
+}
+
+/// The server that the tests of this run share, as a URL without a database.
+pub(crate) fn shared_url() -> String {
+    if let Ok(url) = std::env::var("TEST_DATABASE_URL") {
+        return url.trim_end_matches('/').to_owned();
+    }
+    let directory = std::env::temp_dir().join(format!("ticketflow-tests-{}", parent_id()));
+    fs::create_dir_all(&directory).unwrap();
+    let state = directory.join("url");
+    let lock = File::create(directory.join("lock")).unwrap();
+    lock.lock().unwrap();
+    if let Ok(url) = fs::read_to_string(&state) {
+        return url;
+    }
+    let cluster = Cluster::start(&directory);
+    watch(parent_id(), &directory);
+    let url = cluster.url();
+    fs::write(&state, &url).unwrap();
+    url
+}
+
+impl Cluster {
+    /// A server for one test alone, which may be restarted. It ends with the test's process.
+    pub(crate) fn private() -> Self {
+        let directory = std::env::temp_dir().join(format!("ticketflow-test-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let cluster = Self::start(&directory);
+        watch(std::process::id(), &directory);
+        cluster
+    }
+
+    fn start(directory: &Path) -> Self {
+        if let Some((user, group)) = unprivileged() {
+            chown(directory, Some(user), Some(group)).unwrap();
+        }
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let cluster = Self { directory: directory.to_owned(), port };
+        let data = cluster.data();
+        cluster.run(
+            "initdb",
+            &["--pgdata", &data, "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"],
+        );
+        // A killed server loses nothing without fsync: what it wrote is the kernel's.
+        let conf = format!(
+            "port={port}\nlisten_addresses='127.0.0.1'\nunix_socket_directories=''\nmax_connections=300\n\
+             shared_buffers='256MB'\nmax_wal_size='4GB'\nlog_min_messages=fatal\n\
+             fsync=off\n"
+        );
+        fs::write(Path::new(&data).join("postgresql.auto.conf"), conf).unwrap();
+        cluster.control(&["start"]);
+        cluster
+    }
+
+    /// Its URL, without a database.
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}", self.port)
+    }
+
+    /// Kills the server as a crash would and starts it again.
+    pub(crate) fn restart_immediately(&self) {
+        self.control(&["restart", "--mode=immediate"]);
+    }
+
+    /// Stops the server, without a watchdog's delay.
+    pub(crate) fn stop(self) {
+        self.control(&["stop", "--mode=immediate"]);
+        drop(fs::remove_dir_all(&self.directory));
+    }
+
+    fn data(&self) -> String {
+        self.directory.join("data").to_string_lossy().into_owned()
+    }
+
+    fn control(&self, arguments: &[&str]) {
+        let (data, log) = (self.data(), self.directory.join("log"));
+        let log = log.to_string_lossy();
+        let common = ["--pgdata", &data, "--log", &log, "--wait", "--silent", "--timeout=60"];
+        self.run("pg_ctl", &[arguments, &common].concat());
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) {
+        let mut command = Command::new(binary(program));
+        command.args(arguments).current_dir(&self.directory).env("LC_ALL", "C");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        if let Some((user, group)) = unprivileged() {
+            command.uid(user).gid(group);
+        }
+        let status = command.status().unwrap();
+        assert!(status.success(), "{program} failed: {status}; see {}", self.directory.display());
+    }
+}
+
+/// Leaves a watchdog behind that stops the server of `directory` and removes its files once process `parent` is gone.
+#[expect(clippy::zombie_processes, reason = "it outlives this process, that is its purpose")]
+fn watch(parent: u32, directory: &Path) {
+    let script = r#"while kill -0 "$1" 2>/dev/null; do sleep 1; done
+        kill -QUIT "$(head -n 1 "$2/data/postmaster.pid")"; sleep 1; rm -rf "$2""#;
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "watchdog", &parent.to_string()]).arg(directory);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.process_group(0).spawn().unwrap();
+}
+
+/// PostgreSQL refuses to run as root: the user to run it as instead.
+fn unprivileged() -> Option<(u32, u32)> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let passwd = fs::read_to_string("/etc/passwd").unwrap();
+    let ids = |name: &str| {
+        let line = passwd.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut fields = line.split(':').skip(2);
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    ids("postgres").or_else(|| ids("nobody"))
+}
+
+/// Finds an installed binary: on the PATH, or the newest that Debian's packages installed.
+fn binary(program: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut packaged: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let version = entry.ok()?;
+            Some((version.file_name().to_str()?.parse().ok()?, version.path().join("bin")))
+        })
+        .collect();
+    packaged.sort();
+    let packaged = packaged.into_iter().rev().map(|(_, directory)| directory);
+    let mut directories = std::env::split_paths(&path).chain(packaged);
+    // Programs find their siblings beside their own file, so a link is followed.
+    let found = directories.find_map(|directory| {
+        let candidate = directory.join(program);
+        candidate.is_file().then(|| candidate.canonicalize().unwrap_or(candidate))
+    });
+    found.unwrap_or_else(|| panic!("{program} is not installed, and TEST_DATABASE_URL is not set"))
+}

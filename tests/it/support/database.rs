@@ -1,0 +1,104 @@
+//! A database for each test, copied from a template that was migrated once.
+
+use super::cluster;
+use sqlx::{Connection, Executor, PgConnection, PgPool, postgres::PgPoolOptions};
+use std::time::Duration;
+use ticketflow_engine::{MIGRATOR, chain::Hash, clock::entropy};
+
+/// A test's database.
+pub(crate) struct Database {
+    server: String,
+    name: String,
+}
+
+/// Travels in time: the offset stands in a table, so that a test can move it.
+const TEST_CLOCK: &str = "
+    CREATE TABLE test_clock (ahead interval NOT NULL);
+    INSERT INTO test_clock VALUES ('0');
+    CREATE OR REPLACE FUNCTION engine_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE
+        RETURN statement_timestamp() + (SELECT ahead FROM test_clock)";
+
+impl Database {
+    /// A fresh database on the shared server.
+    pub(crate) async fn create() -> Self {
+        Self::create_on(tokio::task::spawn_blocking(cluster::shared_url).await.unwrap()).await
+    }
+
+    /// A fresh database on some server.
+    pub(crate) async fn create_on(server: String) -> Self {
+        let mut admin = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
+        let template = template(&server, &mut admin).await;
+        let name = format!("test_{:032x}", u128::from_be_bytes(entropy()));
+        admin
+            .execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE {template}")))
+            .await
+            .unwrap();
+        admin.close().await.unwrap();
+        Self { server, name }
+    }
+
+    /// A database without any table.
+    pub(crate) async fn empty() -> Self {
+        let server = tokio::task::spawn_blocking(cluster::shared_url).await.unwrap();
+        let mut admin = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
+        let name = format!("test_{:032x}", u128::from_be_bytes(entropy()));
+        admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+        admin.close().await.unwrap();
+        Self { server, name }
+    }
+
+    /// Its URL.
+    pub(crate) fn url(&self) -> String {
+        format!("{}/{}", self.server, self.name)
+    }
+
+    /// A pool of connections to it.
+    pub(crate) async fn pool(&self) -> PgPool {
+        connect(&self.url()).await
+    }
+
+    /// Removes it, if it can be.
+    pub(crate) async fn drop(self) {
+        if let Ok(mut admin) = PgConnection::connect(&format!("{}/postgres", self.server)).await {
+            let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+            drop(admin.execute(sqlx::AssertSqlSafe(statement)).await);
+        }
+    }
+}
+
+/// A pool as programs have it.
+pub(crate) async fn connect(url: &str) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(20)
+        .acquire_timeout(Duration::from_secs(20))
+        .connect(url)
+        .await
+        .unwrap()
+}
+
+/// The migrated template; whoever comes first makes it, under a lock of the server.
+async fn template(server: &str, admin: &mut PgConnection) -> String {
+    let migrations: Vec<u8> = MIGRATOR.iter().flat_map(|migration| migration.checksum.to_vec()).collect();
+    let name =
+        format!("template_{}", &Hash::of(&[&migrations, TEST_CLOCK.as_bytes()].concat()).to_string()[..16]);
+    admin.execute("SELECT pg_advisory_lock(4815162342)").await.unwrap();
+    let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+        .bind(&name)
+        .fetch_one(&mut *admin)
+        .await
+        .unwrap();
+    if !known {
+        let unfinished = format!("{name}_unfinished");
+        let drop_it = format!("DROP DATABASE IF EXISTS {unfinished}");
+        admin.execute(sqlx::AssertSqlSafe(drop_it)).await.unwrap();
+        admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {unfinished}"))).await.unwrap();
+        let mut connection = PgConnection::connect(&format!("{server}/{unfinished}")).await.unwrap();
+        MIGRATOR.run(&mut connection).await.unwrap();
+        connection.execute(TEST_CLOCK).await.unwrap();
+        connection.close().await.unwrap();
+        let rename = format!("ALTER DATABASE {unfinished} RENAME TO {name}");
+        admin.execute(sqlx::AssertSqlSafe(rename)).await.unwrap();
+    }
+    admin.execute("SELECT pg_advisory_unlock(4815162342)").await.unwrap();
+    name
+}

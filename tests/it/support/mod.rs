@@ -1,0 +1,30 @@
+//! What the tests are written with: a database each, a workflow whose steps do as they are told, workers that run by
+//! themselves or by hand.
+
+pub(crate) mod app;
+pub(crate) mod cluster;
+pub(crate) mod database;
+pub(crate) mod engine;
+pub(crate) mod greenhouse;
+pub(crate) mod hand;
+pub(crate) mod proxy;
+pub(crate) mod script;
+
+pub(crate) use app::TestApp;
+pub(crate) use engine::{TestEngine, seconds};
+pub(crate) use script::{Act, Call, Gate, Script};
+
+use std::time::Duration;
+
+/// Longest time a test waits for what must happen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until `holds` says so, asking again and again; fails once patience is over.
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let waited = tokio::time::timeout(PATIENCE, async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "waited in vain: {what}");
+}
