@@ -119,9 +119,10 @@ fn passage(article: &Article, shared: &[String]) -> String {
         let passage = passage.to_lowercase();
         shared.iter().filter(|word| passage.contains(stem(word))).count()
     };
-    let best = article.passages().map(|passage| (has(passage), passage)).reduce(|best, next| {
-        if next.0 > best.0 { next } else { best }
-    });
+    let best = article
+        .passages()
+        .map(|passage| (has(passage), passage))
+        .reduce(|best, next| if next.0 > best.0 { next } else { best });
     best.map_or_else(String::new, |(_, passage)| passage.to_owned())
 }
 
