@@ -100,3 +100,85 @@ impl Finalize {
         context.now().signed_duration_since(context.created_at()) >= deadline
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::TriagePolicy;
+    use serde::de::DeserializeOwned;
+    use serde_json::Value;
+    use sqlx::postgres::PgPoolOptions;
+    use ticketflow_engine::RunId;
+    use ticketflow_tickets::{taxonomy::Taxonomy, triage::Action};
+
+    fn read<T: DeserializeOwned>(json: Value) -> T {
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn found(issue: &str) -> <Finalize as Step>::Input {
+        let classified = json!({
+            "category": "technical", "confidence": 0.9, "priority": "medium", "sentiment_score": 5, "language": "en",
+            "reasons": [], "needs_review": false,
+        });
+        let extracted = json!({
+            "order_id": null, "order_ids": [], "invoice_ids": [], "product": null, "amounts": [], "dates": [],
+            "emails": [], "phones": [], "error_codes": [], "versions": [], "urls": [], "issue_type": issue, "asks": [],
+        });
+        let drafted = json!({
+            "text": "Try this.", "language": "en", "cited_articles": [], "action": "reply", "template": "en/reply.md",
+            "revision": 0,
+        });
+        let reviewed = json!({ "verdict": "approve", "score": 0.9, "notes": [], "policy_violations": [] });
+        (read(classified), read(extracted), read(drafted), read(reviewed))
+    }
+
+    fn step() -> Finalize {
+        let pool = PgPoolOptions::new().connect_lazy("postgres://nobody@localhost/nothing").unwrap();
+        Finalize(Triage::new(Taxonomy::built_in().unwrap(), TriagePolicy::default(), pool).unwrap())
+    }
+
+    fn context() -> StepContext {
+        StepContext::detached(RunId::from_uuid(uuid::Uuid::nil()), Finalize::NAME)
+    }
+
+    #[tokio::test]
+    async fn what_is_harmless_is_decided_by_the_policy() {
+        let outcome = step().run(&context(), found("slow")).await.unwrap();
+        let StepOutcome::Next(resolution) = outcome else { panic!("{outcome:?}") };
+        assert_eq!((resolution.action, resolution.routing.team.as_str()), (Action::Reply, "technical"));
+        assert_eq!(resolution.final_response.as_deref(), Some("Try this."));
+    }
+
+    #[tokio::test]
+    async fn what_touches_money_waits_for_a_person_until_the_deadline() {
+        let outcome = step().run(&context(), found("refund_request")).await.unwrap();
+        let StepOutcome::Wait { signal, timeout, about } = outcome else { panic!("{outcome:?}") };
+        assert_eq!((signal.as_str(), timeout), ("approval", Some(Duration::from_hours(24))));
+        let about: ApprovalRequest = read(about);
+        assert_eq!((about.draft.as_str(), about.reasons.len()), ("Try this.", 1));
+    }
+
+    #[tokio::test]
+    async fn a_person_may_approve_edit_or_take_over() {
+        let (classified, extracted, drafted, reviewed) = found("refund_request");
+        let case = Case {
+            classification: &classified.result,
+            extraction: &extracted.result,
+            draft: &drafted.result,
+            review: &reviewed.result,
+        };
+        let decide = |approved: bool, edited: &str| {
+            let decision = ApprovalDecision {
+                approved,
+                decided_by: "ada".into(),
+                reason: None,
+                edited_response: Some(edited.into()),
+            };
+            step().decided(&context(), case, decision)
+        };
+        assert_eq!(decide(true, "Mine.").final_response.as_deref(), Some("Mine."));
+        assert_eq!(decide(true, " ").final_response.as_deref(), Some("Try this."));
+        let refused = decide(false, "Mine.");
+        assert_eq!((refused.final_response, refused.action), (None, Action::Handoff));
+    }
+}

@@ -17,3 +17,20 @@ pub fn catalog(settings: TriageSettings) -> Result<Catalog, CatalogError> {
     let triage = Triage::new(taxonomy.map_or_else(settings::built_in_taxonomy, Ok)?, policy, pool)?;
     Ok(Catalog::new([ticket_triage::definition(&triage)?])?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::postgres::PgPoolOptions;
+    use ticketflow_engine::StepName;
+
+    #[tokio::test]
+    async fn every_workflow_fits_together() {
+        let pool = PgPoolOptions::new().connect_lazy("postgres://nobody@localhost/nothing").unwrap();
+        let catalog = catalog(TriageSettings::new(pool)).unwrap();
+        let triage = catalog.latest(ticketflow_tickets::triage::WORKFLOW).unwrap();
+        assert_eq!(triage.step_names(), "classify, extract, research, draft, review, finalize");
+        let review = triage.step(&StepName::new("review")).unwrap();
+        assert_eq!((review.jumps[0].target.as_str(), review.jumps[0].limit), ("draft", 2));
+    }
+}

@@ -141,8 +141,9 @@ pub async fn live(
         .map_err(StoreError::database("lock a live run"))?;
     }
     let row = sqlx::query!(
-        r#"SELECT run.state, run.wake_at, run.step, run.seq AS "seq: Seq", run.attempt, run.crashes,
-                  run.epoch AS "epoch: Epoch", run.signal_count, run.slots,
+        r#"SELECT run.state AS "state!", run.wake_at, run.step AS "step!", run.seq AS "seq!: Seq",
+                  run.attempt AS "attempt!", run.crashes AS "crashes!", run.epoch AS "epoch!: Epoch",
+                  run.signal_count AS "signal_count!", run.slots AS "slots!",
                   worker.name AS "worker?", worker.expires_at AS "lease_until?"
            FROM live_runs AS run LEFT JOIN workers AS worker ON worker.id = run.worker_id
            WHERE run.bucket = $1 AND run.id = $2"#,

@@ -3,6 +3,7 @@
 //! Where nothing matches and the extension `pg_trgm` is there, words that are nearly alike count.
 
 use super::{
+    article::Article,
     row::{ArticleRow, StoredArticle},
     typo,
     words::words,
@@ -55,7 +56,6 @@ struct Row {
     updated_at: DateTime<Utc>,
     shared: Vec<String>,
     points: f64,
-    snippet: String,
 }
 
 /// The articles that fit best, best first.
@@ -103,11 +103,49 @@ fn found(row: Row, best: f64, search: Search<'_>) -> Result<Found, StoreError> {
         source: row.source,
         updated_at: row.updated_at,
     };
+    let article = StoredArticle::try_from(article)?;
     Ok(Found {
-        article: StoredArticle::try_from(article)?,
+        snippet: passage(&article.article, &row.shared),
+        article,
         // A long text shares words with everything: what counts is how far an article lies behind the best.
         score: Fraction::clamped(row.points / (row.points + HALF) * (row.points / best)),
         why,
-        snippet: row.snippet,
     })
+}
+
+/// The passage that has most of the shared words, in whatever form: the first of equals.
+fn passage(article: &Article, shared: &[String]) -> String {
+    let has = |passage: &str| {
+        let passage = passage.to_lowercase();
+        shared.iter().filter(|word| passage.contains(stem(word))).count()
+    };
+    let best = article
+        .passages()
+        .map(|passage| (has(passage), passage))
+        .reduce(|best, next| if next.0 > best.0 { next } else { best });
+    best.map_or_else(String::new, |(_, passage)| passage.to_owned())
+}
+
+/// The start of a word that its forms have in common, roughly.
+fn stem(word: &str) -> &str {
+    let kept = word.chars().count().saturating_sub(2).max(4);
+    word.char_indices().nth(kept).map_or(word, |(end, _)| &word[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_snippet_is_the_passage_with_most_of_the_words() {
+        let page = "---\nid: a\ntitle: A\ncategory: billing\nlanguage: en\nkeywords: [x]\n---\nSummary.\n\n\
+            ## Steps\n1. Open the invoices.\n2. Download invoices as files.\n\n## Good to know\n- F.\n\n\
+            ## When to contact us\nNever.\n";
+        let article = Article::parse("a.md", page).unwrap();
+        let words = ["invoice".to_owned(), "downloading".to_owned()];
+        assert_eq!(passage(&article, &words[..1]), "Open the invoices.");
+        assert_eq!(passage(&article, &[words[0].clone(), "file".to_owned()]), "Download invoices as files.");
+        assert_eq!(passage(&article, &[]), "Summary.");
+        assert_eq!(stem("überweisungen"), "überweisung");
+    }
 }

@@ -13,7 +13,7 @@ use sqlx::{PgConnection, QueryBuilder};
 use ticketflow_engine::{RunId, StoreError};
 
 /// Most tickets that are compared with one.
-const RANKED: i64 = 40;
+const RANKED: i64 = 20;
 
 /// The ticket of that id.
 ///
@@ -68,11 +68,12 @@ pub async fn earlier_of_customer(
     let rows = sqlx::query_as!(
         Earlier,
         r#"SELECT t.id AS "id: RunId", t.subject, t.category, t.status,
-                  ts_rank_cd(to_tsvector('simple', t.subject || ' ' || t.body), alike.query, 33)::float8 AS "likeness!"
+                  coalesce(ts_rank_cd(to_tsvector('simple', t.subject || ' ' || t.body), alike.query, 33), 0)::float8
+                      AS "likeness!"
            FROM (
                SELECT id, subject, body, category, status, created_at FROM tickets
                WHERE customer_id = $1 AND id < $2 ORDER BY created_at DESC, id DESC LIMIT $3
-           ) AS t, to_tsquery('simple', $4) AS alike (query)
+           ) AS t, to_tsquery('simple', nullif($4, '')) AS alike (query)
            ORDER BY t.created_at DESC, t.id DESC"#,
         customer,
         id.as_uuid(),
