@@ -7,7 +7,7 @@ use crate::{
     postgres::{EmbeddedOptions, EmbeddedPostgres},
 };
 use anyhow::Context as _;
-use sqlx::{PgPool, migrate::Migrator};
+use sqlx::{PgPool, migrate::Migrator, postgres::PgPoolOptions};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -21,6 +21,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// Connections that steps share for their own reads.
+const STEP_CONNECTIONS: u32 = 8;
 /// How often a process without a heartbeat compares its clock with the database's.
 const CALIBRATE_EVERY: Duration = Duration::from_mins(1);
 
@@ -114,9 +116,14 @@ pub(crate) async fn pending_migrations(pool: &PgPool) -> anyhow::Result<usize> {
     Ok(migrator().iter().filter(|migration| !applied.contains(&migration.version)).count())
 }
 
-/// The workflows, as configured.
+/// The workflows, as configured. Their steps read through a small pool of their own, so that slow searches cannot keep
+/// the engine from a connection.
 pub(crate) fn catalog(config: &Config, pool: &PgPool) -> anyhow::Result<Catalog> {
-    let mut catalog = ticketflow_workflows::catalog(TriageSettings::new(pool.clone()))?;
+    let steps = PgPoolOptions::new()
+        .max_connections(STEP_CONNECTIONS)
+        .test_before_acquire(false)
+        .connect_lazy_with((*pool.connect_options()).clone());
+    let mut catalog = ticketflow_workflows::catalog(TriageSettings::new(steps))?;
     config.apply_policies(&mut catalog)?;
     Ok(catalog)
 }

@@ -58,7 +58,8 @@ async fn check_database(pool: &PgPool, config: &Config, findings: &mut Findings)
     match version {
         140_000.. => good(&format!("PostgreSQL {}", version / 10_000))?,
         _ => {
-            findings.bad(&format!("PostgreSQL {} is too old", version / 10_000), "use version 14 or newer")?
+            findings
+                .bad(&format!("PostgreSQL {} is too old", version / 10_000), "use version 14 or newer")?;
         }
     }
     check_durability(pool, findings).await?;

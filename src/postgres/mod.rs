@@ -39,7 +39,7 @@ use lock::DataDirLock;
 use postmaster::{Postmaster, State};
 use server::Server;
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::atomic::{AtomicU32, Ordering},
 };
 use tokio::sync::Mutex;
@@ -121,11 +121,13 @@ impl EmbeddedPostgres {
     }
 
     /// Everything of this server lies here.
-    pub(crate) fn data_dir(&self) -> &Path {
+    #[cfg(test)]
+    pub(crate) fn data_dir(&self) -> &std::path::Path {
         self.cluster.layout.base()
     }
 
     /// The server's process, which changes when it is restarted.
+    #[cfg(test)]
     pub(crate) fn server_pid(&self) -> u32 {
         self.pid.load(Ordering::Relaxed)
     }

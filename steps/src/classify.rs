@@ -1,6 +1,9 @@
 //! The step that tells what a ticket is about, how pressing it is and in which language and mood it was written.
 
-use crate::{provider::offline::Message, settings::{Triage, offline_account}};
+use crate::{
+    provider::offline::Message,
+    settings::{Triage, offline_account},
+};
 use ticketflow_engine::{Step, StepContext, StepError, StepOutcome};
 use ticketflow_tickets::{
     ticket::NewTicket,

@@ -46,9 +46,11 @@ impl Step for Draft {
             review_notes: review.as_ref().map_or(&[], |review| &review.result.notes),
             revision: last.map_or(0, |last| last.result.revision + 1),
         };
-        let draft = self.0.offline.draft(&request).map_err(|error| {
-            StepError::fail("template_failed", error.to_string()).caused_by(error)
-        })?;
+        let draft = self
+            .0
+            .offline
+            .draft(&request)
+            .map_err(|error| StepError::fail("template_failed", error.to_string()).caused_by(error))?;
         Ok(StepOutcome::Next(Made::new(draft, offline_account(TriageStep::Draft))))
     }
 }

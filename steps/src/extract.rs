@@ -1,6 +1,10 @@
 //! The step that takes out of a ticket what it names and asks for.
 
-use crate::{classify::Classify, provider::offline::Message, settings::{Triage, offline_account}};
+use crate::{
+    classify::Classify,
+    provider::offline::Message,
+    settings::{Triage, offline_account},
+};
 use ticketflow_engine::{Step, StepContext, StepError, StepOutcome};
 use ticketflow_tickets::{
     ticket::NewTicket,

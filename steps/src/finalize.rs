@@ -64,11 +64,7 @@ impl Step for Finalize {
 
 impl Finalize {
     /// Waits for a decision, if one is needed.
-    fn ask(
-        &self,
-        case: Case<'_>,
-        timeout: Option<Duration>,
-    ) -> Result<StepOutcome<Resolution>, StepError> {
+    fn ask(&self, case: Case<'_>, timeout: Option<Duration>) -> Result<StepOutcome<Resolution>, StepError> {
         let reasons = match approval(case, &self.0.policy.review.approval) {
             Approval::NotNeeded => {
                 return Ok(StepOutcome::Next(resolve(case, &self.0.taxonomy, Decision::Policy)));

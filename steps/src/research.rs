@@ -54,13 +54,20 @@ struct Matter<'a> {
 
 impl Research {
     async fn gather(&self, matter: Matter<'_>) -> Result<Evidence, StoreError> {
-        let mut connection = self.0.pool.acquire().await.map_err(StoreError::database("connect to research"))?;
+        let mut connection =
+            self.0.pool.acquire().await.map_err(StoreError::database("connect to research"))?;
         let (subject, customer) = (matter.ticket.subject.as_str(), matter.ticket.customer_id.as_str());
         let text = format!("{subject}\n{}", matter.ticket.body);
         Ok(Evidence {
             articles: self.articles(&mut connection, matter, &text).await?,
-            earlier_tickets: ticket::earlier_of_customer(&mut connection, matter.id, customer, &text, TICKETS)
-                .await?,
+            earlier_tickets: ticket::earlier_of_customer(
+                &mut connection,
+                matter.id,
+                customer,
+                &text,
+                TICKETS,
+            )
+            .await?,
             similar_solved: ticket::similar_solved(&mut connection, matter.id, subject, TICKETS).await?,
         })
     }
@@ -72,12 +79,8 @@ impl Research {
         text: &str,
     ) -> Result<Vec<ArticleHit>, StoreError> {
         let language = matter.classification.language;
-        let search = Search {
-            text,
-            language,
-            category: Some(&matter.classification.category),
-            limit: 2 * ARTICLES,
-        };
+        let search =
+            Search { text, language, category: Some(&matter.classification.category), limit: 2 * ARTICLES };
         let found = knowledge::search(connection, search).await?;
         let mut hits: Vec<ArticleHit> = found.into_iter().map(hit).collect();
         self.prefer_usual(connection, matter, language, &mut hits).await?;

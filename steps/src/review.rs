@@ -48,7 +48,8 @@ impl Step for Review {
             draft: &drafted.result,
             policy: &self.0.policy.review,
         });
-        let sends_back = judgement.verdict == Verdict::Revise && context.visits(Draft::NAME) <= MOST_REVISIONS;
+        let sends_back =
+            judgement.verdict == Verdict::Revise && context.visits(Draft::NAME) <= MOST_REVISIONS;
         if judgement.verdict == Verdict::Revise && !sends_back {
             judgement.verdict = Verdict::Human;
         }

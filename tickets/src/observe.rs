@@ -52,6 +52,7 @@ fn outcome(kind: EventKind) -> Option<&'static str> {
 /// Seconds since the run was created: its id carries when that was.
 fn age(run: RunId, at: DateTime<Utc>) -> f64 {
     let created = run.as_uuid().get_timestamp().map_or((0, 0), |stamp| stamp.to_unix());
-    let created = i64::try_from(created.0).ok().and_then(|seconds| DateTime::from_timestamp(seconds, created.1));
+    let created =
+        i64::try_from(created.0).ok().and_then(|seconds| DateTime::from_timestamp(seconds, created.1));
     created.map_or(0.0, |created| (at - created).as_seconds_f64().max(0.0))
 }

@@ -2,10 +2,7 @@
 //!
 //! A guard row makes it happen once: under the caller's key, or without one under the ticket's content.
 
-use crate::{
-    ticket::NewTicket,
-    triage::WORKFLOW,
-};
+use crate::{ticket::NewTicket, triage::WORKFLOW};
 use chrono::TimeDelta;
 use serde_json::value::to_raw_value;
 use ticketflow_engine::{

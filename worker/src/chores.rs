@@ -85,7 +85,7 @@ impl Chores {
             Ok(runs) if runs.is_empty() => {}
             Ok(runs) => self.session.client.wakeup().ready(self.session.client.pool(), runs.len()),
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a schedule did not fire")
+                tracing::error!(error = &error as &dyn std::error::Error, "a schedule did not fire");
             }
         }
     }

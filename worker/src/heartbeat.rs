@@ -1,65 +1,90 @@
 //! Keeps the lease alive: one statement per process and beat, never one per run.
 //!
-//! Where the beat finds the worker declared dead, the fence closes and the session ends.
+//! It beats on a thread and a connection of its own, so that neither steps that keep the processors busy nor a pool
+//! that is all lent out can cost the process its leases. Where a beat finds the worker declared dead, the fence closes
+//! and the session ends.
 
-use crate::session::{Session, connection, log_failure, pause, reconnect_delay};
+use crate::session::{pause, reconnect_delay};
 use chrono::TimeDelta;
-use std::{sync::Arc, time::Instant};
-use ticketflow_engine::{StoreError, store::lease};
+use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use ticketflow_engine::{Clock, StoreError, WorkerId, fence::Fence, store::lease};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) struct Heartbeat {
-    session: Arc<Session>,
+    pub(crate) worker: WorkerId,
+    pub(crate) lease: Duration,
+    pub(crate) options: PgConnectOptions,
+    pub(crate) fence: Fence,
+    pub(crate) clock: Clock,
+    /// Told after each beat that renewed the lease.
+    pub(crate) renewed: Arc<Notify>,
 }
 
 impl Heartbeat {
-    pub(crate) const fn new(session: Arc<Session>) -> Self {
-        Self { session }
+    /// Beats until `ended`, or until the worker is found dead. Blocks its thread.
+    pub(crate) fn run(self, ended: &CancellationToken) {
+        match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(self.beat_until(ended)),
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "no heartbeat: the lease will end");
+                self.fence.close();
+            }
+        }
     }
 
-    /// Beats until `ended`, or until the worker is found dead.
-    pub(crate) async fn run(self, ended: CancellationToken) {
-        let interval = self.session.options.lease / 3;
+    async fn beat_until(self, ended: &CancellationToken) {
+        let interval = self.lease / 3;
+        let mut connection = None;
         let mut failures = 0;
-        while pause(&ended, if failures == 0 { interval } else { reconnect_delay(failures).min(interval) })
+        while pause(ended, if failures == 0 { interval } else { reconnect_delay(failures).min(interval) })
             .await
         {
-            match self.beat().await {
-                Ok(true) => failures = 0,
-                Ok(false) => {
-                    tracing::warn!(worker.id = %self.session.id, "declared dead; starting over under a new id");
-                    self.session.fence.close();
+            // A beat that hangs is as bad as one that fails.
+            let beat = tokio::time::timeout(self.lease, self.beat(&mut connection));
+            match ended.run_until_cancelled(beat).await {
+                None => return,
+                Some(Ok(Ok(true))) => {
+                    failures = 0;
+                    self.renewed.notify_one();
+                }
+                Some(Ok(Ok(false))) => {
+                    tracing::warn!(worker.id = %self.worker, "declared dead; starting over under a new id");
+                    self.fence.close();
                     return;
                 }
-                Err(error) => {
+                Some(Ok(Err(error))) => {
                     failures += 1;
+                    connection = None;
                     tracing::warn!(error = &error as &dyn std::error::Error, failures, "no heartbeat");
+                }
+                Some(Err(_elapsed)) => {
+                    failures += 1;
+                    connection = None;
+                    tracing::warn!(failures, "no heartbeat: the database does not answer");
                 }
             }
         }
     }
 
-    async fn beat(&self) -> Result<bool, StoreError> {
-        let session = &self.session;
-        let mut connection = connection(session.client.pool()).await?;
+    async fn beat(&self, kept: &mut Option<PgConnection>) -> Result<bool, StoreError> {
+        let connection = match kept {
+            Some(connection) => connection,
+            none => {
+                let fresh = self.options.connect().await;
+                none.insert(fresh.map_err(StoreError::database("connect for a heartbeat"))?)
+            }
+        };
         let sent = Instant::now();
-        let Some(now) = lease::heartbeat(&mut connection, session.id, session.options.lease).await? else {
+        let Some(now) = lease::heartbeat(connection, self.worker, self.lease).await? else {
             return Ok(false);
         };
-        session.client.clock().calibrate(now, round_trip(sent));
-        session.fence.renew(sent, session.options.lease);
-        let interval = session.options.lease / 3;
-        let uncertain = session.held.is_uncertain();
-        if uncertain || session.held.any_older_than(interval) {
-            let leased = lease::held(&mut connection, session.id).await?;
-            session.held.cut_off_lost(&leased, interval);
-            // Only then: a claim under way has leased runs that are not in hand yet.
-            if uncertain {
-                let unknown = session.held.unknown(&leased);
-                session.hand_back(&unknown).await?;
-            }
-        }
-        log_failure(session.hand_back_dropped().await, "dropped runs were not handed back yet");
+        self.clock.calibrate(now, round_trip(sent));
+        self.fence.renew(sent, self.lease);
         Ok(true)
     }
 }

@@ -1,6 +1,9 @@
 //! A worker's life under one id: from registering to handing back its leases.
 
-use crate::{Shutdown, WorkerOptions, chores::Chores, claims::Claims, heartbeat::Heartbeat, listener};
+use crate::{
+    Shutdown, WorkerOptions, chores::Chores, claims::Claims, heartbeat::Heartbeat, listener,
+    reconcile::reconcile,
+};
 use sqlx::PgPool;
 use std::{
     collections::HashMap,
@@ -17,6 +20,7 @@ use ticketflow_engine::{
     retry::Backoff,
     store::lease::{self, Registration},
 };
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// What ends a worker that was not told to stop.
@@ -184,7 +188,10 @@ impl Session {
         let session = Arc::new(self);
         let ended = CancellationToken::new();
         let background = TaskTracker::new();
-        background.spawn(Heartbeat::new(session.clone()).run(ended.clone()));
+        let renewed = Arc::new(Notify::new());
+        let (heartbeat, token) = (session.heartbeat(renewed.clone()), ended.clone());
+        background.spawn_blocking(move || heartbeat.run(&token));
+        background.spawn(reconcile(session.clone(), renewed, ended.clone()));
         background.spawn(Chores::new(session.clone()).run(ended.clone()));
         if session.client.wakeup().uses_notify() {
             let (pool, wakeup) = (session.client.pool().clone(), session.client.wakeup().clone());
@@ -196,6 +203,17 @@ impl Session {
         ended.cancel();
         background.close();
         background.wait().await;
+    }
+
+    fn heartbeat(&self, renewed: Arc<Notify>) -> Heartbeat {
+        Heartbeat {
+            worker: self.id,
+            lease: self.options.lease,
+            options: (*self.client.pool().connect_options()).clone(),
+            fence: self.fence.clone(),
+            clock: self.client.clock().clone(),
+            renewed,
+        }
     }
 
     /// Lets running steps finish, then hands back what is left.

@@ -17,9 +17,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use serde_json::{Value, json, value::RawValue};
-use sqlx::Connection;
-use ticketflow_engine::{RunId, StepName, StoreError, client::EditedOutputs, event::Note, store::control};
+use serde_json::{Value, value::RawValue};
+use ticketflow_engine::{RunId, StepName, client::EditedOutputs, store::control};
 use ticketflow_tickets::ticket::TicketStatus;
 
 /// Most characters of a reason.
@@ -168,6 +167,7 @@ async fn edited_before(state: &ApiState, run: RunId, body: &Fork) -> Result<Edit
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn a_reason_must_be_given_and_nothing_else() {

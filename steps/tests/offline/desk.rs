@@ -78,14 +78,7 @@ impl Desk {
                 review: &review,
             };
             let approval = approval(case, &self.policy.approval);
-            return Outcome {
-                classification,
-                extraction,
-                research,
-                draft,
-                review,
-                approval,
-            };
+            return Outcome { classification, extraction, research, draft, review, approval };
         }
     }
 
@@ -94,10 +87,8 @@ impl Desk {
         let text = format!("{} {}", message.subject, message.body).to_lowercase();
         let usual = self.offline.usual_article(extraction.issue_type);
         let translated = usual.map(|usual| format!("{usual}-{}", found.language));
-        let readable = self
-            .articles
-            .iter()
-            .filter(|article| [found.language, Language::EN].contains(&article.language));
+        let readable =
+            self.articles.iter().filter(|article| [found.language, Language::EN].contains(&article.language));
         let mut rated: Vec<(f64, &Article)> = readable
             .map(|article| {
                 let is_usual = [usual, translated.as_deref()].contains(&Some(article.id.as_str()));
@@ -109,29 +100,17 @@ impl Desk {
             })
             .collect();
         rated.sort_by(|left, right| right.0.total_cmp(&left.0));
-        let articles = rated
-            .into_iter()
-            .take(5)
-            .map(|(score, article)| hit(score, article))
-            .collect();
-        Research {
-            articles,
-            ..Research::default()
-        }
+        let articles = rated.into_iter().take(5).map(|(score, article)| hit(score, article)).collect();
+        Research { articles, ..Research::default() }
     }
 }
 
 fn overlap(text: &str, article: &Article) -> f64 {
     let own = words(text);
-    let keywords = article
-        .keywords
-        .iter()
-        .filter(|keyword| text.contains(&keyword.to_lowercase()))
-        .count();
+    let keywords = article.keywords.iter().filter(|keyword| text.contains(&keyword.to_lowercase())).count();
     let title = words(&article.title.to_lowercase()).intersection(&own).count();
-    let body = words(&article.passages().collect::<Vec<_>>().join(" ").to_lowercase())
-        .intersection(&own)
-        .count();
+    let body =
+        words(&article.passages().collect::<Vec<_>>().join(" ").to_lowercase()).intersection(&own).count();
     let score = keywords * 20 + title * 10 + body;
     f64::from(u32::try_from(score).unwrap()) / 100.0
 }
@@ -163,10 +142,7 @@ pub(crate) struct Labelled {
 
 impl Labelled {
     pub(crate) fn message(&self) -> Message<'_> {
-        Message {
-            subject: &self.subject,
-            body: &self.body,
-        }
+        Message { subject: &self.subject, body: &self.body }
     }
 
     pub(crate) fn label(&self, field: &str) -> &str {
@@ -177,17 +153,11 @@ impl Labelled {
 /// Reads a file of one JSON object a line; none when the file is not there.
 pub(crate) fn labelled(path: &str) -> Option<Vec<Labelled>> {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).ok()?;
-    let rows = text
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let field = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
     Some(
-        rows.map(|row| Labelled {
-            subject: field(&row, "subject"),
-            body: field(&row, "body"),
-            row,
-        })
-        .collect(),
+        rows.map(|row| Labelled { subject: field(&row, "subject"), body: field(&row, "body"), row })
+            .collect(),
     )
 }
 

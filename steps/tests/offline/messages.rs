@@ -17,10 +17,7 @@ fn foreign_chat_turns_are_read_better_than_by_chance() {
         sure += usize::from(!found.needs_review);
         surely_right += usize::from(fits && !found.needs_review);
     }
-    println!(
-        "of {}: category {right}; sure of {sure}, {surely_right} of them right",
-        messages.len()
-    );
+    println!("of {}: category {right}; sure of {sure}, {surely_right} of them right", messages.len());
     assert!(right * 100 >= messages.len() * 45, "{right}");
     assert!(surely_right * 100 >= sure * 60, "{surely_right} of {sure}");
 }

@@ -13,15 +13,9 @@ fn other_phrasings_are_read_right() {
         category += usize::from(found.category.as_str() == ticket.label("category"));
         priority += usize::from(found.priority.as_str() == ticket.label("priority"));
     }
-    println!(
-        "of {}: language {language}, category {category}, priority {priority}",
-        tickets.len()
-    );
+    println!("of {}: language {language}, category {category}, priority {priority}", tickets.len());
     let most = tickets.len() * 9 / 10;
-    assert!(
-        language >= most && category >= most && priority >= most,
-        "{language} {category} {priority}"
-    );
+    assert!(language >= most && category >= most && priority >= most, "{language} {category} {priority}");
 }
 
 #[test]
@@ -29,12 +23,6 @@ fn their_drafts_pass_every_check() {
     let desk = Desk::open();
     for ticket in labelled("tests/offline/data/phrasings.jsonl").unwrap() {
         let outcome = desk.work(ticket.message());
-        assert_eq!(
-            outcome.review.policy_violations,
-            [],
-            "{}\n{}",
-            ticket.subject,
-            outcome.draft.text
-        );
+        assert_eq!(outcome.review.policy_violations, [], "{}\n{}", ticket.subject, outcome.draft.text);
     }
 }

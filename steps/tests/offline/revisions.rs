@@ -26,48 +26,23 @@ fn review(desk: &Desk, outcome: &Outcome, draft: &Draft) -> Review {
 }
 
 fn codes(review: &Review) -> Vec<ViolationCode> {
-    review
-        .policy_violations
-        .iter()
-        .map(|violation| violation.code)
-        .collect()
+    review.policy_violations.iter().map(|violation| violation.code).collect()
 }
 
 /// What a model might add, and what the review must call it.
 const ADDITIONS: [(&str, ViolationCode); 13] = [
-    (
-        "We will refund 50 euros within 3 days.",
-        ViolationCode::UnsupportedPromise,
-    ),
+    ("We will refund 50 euros within 3 days.", ViolationCode::UnsupportedPromise),
     ("We guarantee that it arrives.", ViolationCode::UnsupportedPromise),
-    (
-        "Write to jane.roe@example.org about it.",
-        ViolationCode::ForeignPersonalData,
-    ),
-    (
-        "It is the same as order 99999.",
-        ViolationCode::ForeignPersonalData,
-    ),
-    (
-        "Call +44 20 7946 0958 for help.",
-        ViolationCode::ForeignPersonalData,
-    ),
-    (
-        "Your card 4111 1111 1111 1111 was used.",
-        ViolationCode::CardNumber,
-    ),
+    ("Write to jane.roe@example.org about it.", ViolationCode::ForeignPersonalData),
+    ("It is the same as order 99999.", ViolationCode::ForeignPersonalData),
+    ("Call +44 20 7946 0958 for help.", ViolationCode::ForeignPersonalData),
+    ("Your card 4111 1111 1111 1111 was used.", ViolationCode::CardNumber),
     ("It is your own fault.", ViolationCode::Tone),
     ("PLEASE READ THE WHOLE PAGE NOW", ViolationCode::Tone),
-    (
-        "See https://help.example.com.evil.net/x for more.",
-        ViolationCode::ForeignLink,
-    ),
+    ("See https://help.example.com.evil.net/x for more.", ViolationCode::ForeignLink),
     ("See tracking-help.xyz for more.", ViolationCode::ForeignLink),
     ("Dear [customer name],", ViolationCode::Placeholder),
-    (
-        "Your parcel {{ order_id }} is on its way.",
-        ViolationCode::Placeholder,
-    ),
+    ("Your parcel {{ order_id }} is on its way.", ViolationCode::Placeholder),
     ("A very long sentence about nothing. ", ViolationCode::TooLong),
 ];
 
@@ -83,11 +58,7 @@ fn every_fault_is_found_and_mended() {
             ..outcome.draft.clone()
         };
         let found = review(&desk, &outcome, &faulty);
-        assert!(
-            codes(&found).contains(&code),
-            "{addition}: {:?}",
-            found.policy_violations
-        );
+        assert!(codes(&found).contains(&code), "{addition}: {:?}", found.policy_violations);
         assert_eq!(found.verdict, Verdict::Revise, "{addition}");
         assert!(found.score < outcome.review.score, "{addition}");
         let next = redraft(&desk, &outcome, &found.notes);
@@ -118,11 +89,7 @@ fn a_draft_that_leaves_out_an_ask_is_sent_back() {
     let found = review(
         &desk,
         &outcome,
-        &Draft {
-            text: text.to_owned(),
-            cited_articles: Vec::new(),
-            ..outcome.draft.clone()
-        },
+        &Draft { text: text.to_owned(), cited_articles: Vec::new(), ..outcome.draft.clone() },
     );
     assert!(codes(&found).contains(&ViolationCode::UnansweredAsk), "{found:?}");
 }
@@ -135,21 +102,10 @@ fn a_draft_in_another_language_or_of_two_words_is_sent_back() {
     let found = review(
         &desk,
         &outcome,
-        &Draft {
-            text: german.to_owned(),
-            language: Language::EN,
-            ..outcome.draft.clone()
-        },
+        &Draft { text: german.to_owned(), language: Language::EN, ..outcome.draft.clone() },
     );
     assert!(codes(&found).contains(&ViolationCode::WrongLanguage), "{found:?}");
-    let short = review(
-        &desk,
-        &outcome,
-        &Draft {
-            text: "Thank you.".to_owned(),
-            ..outcome.draft.clone()
-        },
-    );
+    let short = review(&desk, &outcome, &Draft { text: "Thank you.".to_owned(), ..outcome.draft.clone() });
     assert!(codes(&short).contains(&ViolationCode::TooShort), "{short:?}");
 }
 
@@ -158,46 +114,19 @@ fn a_citation_out_of_the_air_is_sent_back() {
     let desk = Desk::open();
     let outcome = desk.work(TICKET);
     let invented = ArticleId::parse("free-money").unwrap();
-    let found = review(
-        &desk,
-        &outcome,
-        &Draft {
-            cited_articles: vec![invented],
-            ..outcome.draft.clone()
-        },
-    );
-    assert!(
-        codes(&found).contains(&ViolationCode::UnknownCitation),
-        "{found:?}"
-    );
+    let found = review(&desk, &outcome, &Draft { cited_articles: vec![invented], ..outcome.draft.clone() });
+    assert!(codes(&found).contains(&ViolationCode::UnknownCitation), "{found:?}");
 }
 
 #[test]
 fn an_articles_promise_is_policy_and_may_be_repeated() {
     let desk = Desk::open();
     let outcome = desk.work(TICKET);
-    let article = desk
-        .articles
-        .iter()
-        .find(|article| outcome.draft.cited_articles.contains(&article.id))
-        .unwrap();
-    let text = format!(
-        "{}\n\n{}",
-        outcome.draft.text,
-        article.passages().collect::<Vec<_>>().join("\n")
-    );
-    let found = review(
-        &desk,
-        &outcome,
-        &Draft {
-            text,
-            ..outcome.draft.clone()
-        },
-    );
-    assert!(
-        !codes(&found).contains(&ViolationCode::UnsupportedPromise),
-        "{found:?}"
-    );
+    let article =
+        desk.articles.iter().find(|article| outcome.draft.cited_articles.contains(&article.id)).unwrap();
+    let text = format!("{}\n\n{}", outcome.draft.text, article.passages().collect::<Vec<_>>().join("\n"));
+    let found = review(&desk, &outcome, &Draft { text, ..outcome.draft.clone() });
+    assert!(!codes(&found).contains(&ViolationCode::UnsupportedPromise), "{found:?}");
 }
 
 #[test]
@@ -205,15 +134,7 @@ fn a_fault_that_two_drafts_did_not_mend_is_left_to_a_person() {
     let desk = Desk::open();
     let outcome = desk.work(TICKET);
     let text = format!("{}\n\nWe will refund everything.", outcome.draft.text);
-    let last = review(
-        &desk,
-        &outcome,
-        &Draft {
-            text,
-            revision: 2,
-            ..outcome.draft.clone()
-        },
-    );
+    let last = review(&desk, &outcome, &Draft { text, revision: 2, ..outcome.draft.clone() });
     assert_eq!(last.verdict, Verdict::Human);
 }
 
@@ -243,12 +164,7 @@ fn every_sample_can_be_drafted_whatever_the_notes_say() {
                 draft: &draft,
                 policy: &desk.policy,
             });
-            assert!(
-                !codes(&found).contains(code),
-                "{code} in {}\n{}",
-                sample.subject,
-                draft.text
-            );
+            assert!(!codes(&found).contains(code), "{code} in {}\n{}", sample.subject, draft.text);
         }
     }
 }

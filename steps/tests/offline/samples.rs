@@ -17,10 +17,7 @@ fn samples_are_read_right() {
         assert!(!missed, "urgent ticket taken for low: {}", sample.subject);
     }
     println!("of 52 samples: language {language}, category {category}, priority {priority}");
-    assert!(
-        language >= 50 && category >= 44 && priority >= 36,
-        "{language} {category} {priority}"
-    );
+    assert!(language >= 50 && category >= 44 && priority >= 36, "{language} {category} {priority}");
 }
 
 #[test]
@@ -31,26 +28,11 @@ fn whatever_is_extracted_stands_in_the_ticket() {
         let found = desk.work(sample.message()).extraction;
         let amounts = found.amounts.iter().map(|amount| &amount.text);
         let dates = found.dates.iter().map(|date| &date.text);
-        let plain = [
-            &found.order_ids,
-            &found.invoice_ids,
-            &found.emails,
-            &found.phones,
-            &found.error_codes,
-        ];
+        let plain = [&found.order_ids, &found.invoice_ids, &found.emails, &found.phones, &found.error_codes];
         let more = [&found.versions, &found.urls, &found.asks];
         let lists = plain.into_iter().chain(more).flatten();
-        for entity in lists
-            .chain(&found.order_id)
-            .chain(&found.product)
-            .chain(amounts)
-            .chain(dates)
-        {
-            assert!(
-                text.contains(entity.as_str()),
-                "{entity:?} is not in {:?}",
-                sample.subject
-            );
+        for entity in lists.chain(&found.order_id).chain(&found.product).chain(amounts).chain(dates) {
+            assert!(text.contains(entity.as_str()), "{entity:?} is not in {:?}", sample.subject);
         }
     }
 }
@@ -60,27 +42,14 @@ fn the_first_draft_of_a_sample_passes_every_check() {
     let desk = Desk::open();
     for sample in samples() {
         let outcome = desk.work(sample.message());
-        assert_eq!(
-            outcome.review.policy_violations,
-            [],
-            "{}\n{}",
-            sample.subject,
-            outcome.draft.text
-        );
+        assert_eq!(outcome.review.policy_violations, [], "{}\n{}", sample.subject, outcome.draft.text);
         assert_eq!(outcome.draft.revision, 0, "{}", sample.subject);
         assert_ne!(outcome.review.verdict, Verdict::Revise);
         for open in ["{{", "}}", "{%", "[name]"] {
             assert!(!outcome.draft.text.contains(open), "{}", outcome.draft.text);
         }
         for cited in &outcome.draft.cited_articles {
-            assert!(
-                outcome
-                    .research
-                    .articles
-                    .iter()
-                    .any(|hit| hit.article_id == *cited),
-                "{cited}"
-            );
+            assert!(outcome.research.articles.iter().any(|hit| hit.article_id == *cited), "{cited}");
         }
     }
 }
@@ -102,21 +71,11 @@ fn a_draft_names_the_order_and_is_written_in_the_customers_language() {
     let desk = Desk::open();
     for sample in samples() {
         let outcome = desk.work(sample.message());
-        assert_eq!(
-            outcome.draft.language.code(),
-            sample.label("language"),
-            "{}",
-            sample.subject
-        );
-        if let (Some(order), "order") = (
-            &outcome.extraction.order_id,
-            outcome.classification.category.as_str(),
-        ) {
-            assert!(
-                outcome.draft.text.contains(order.as_str()),
-                "{order}: {}",
-                outcome.draft.text
-            );
+        assert_eq!(outcome.draft.language.code(), sample.label("language"), "{}", sample.subject);
+        if let (Some(order), "order") =
+            (&outcome.extraction.order_id, outcome.classification.category.as_str())
+        {
+            assert!(outcome.draft.text.contains(order.as_str()), "{order}: {}", outcome.draft.text);
         }
     }
 }

@@ -11,9 +11,7 @@ pub struct ArticleId(String);
 impl ArticleId {
     /// Reads a slug.
     pub fn parse(slug: &str) -> Result<Self, NotAnArticleId> {
-        let well_formed = slug
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let well_formed = slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         let fits = (1..=100).contains(&slug.len()) && !slug.starts_with('-') && !slug.ends_with('-');
         if well_formed && fits {
             Ok(Self(slug.to_owned()))

@@ -14,7 +14,7 @@ mod words;
 pub use article::Article;
 pub use id::{ArticleId, NotAnArticleId};
 pub use parse::ArticleError;
-pub use shipped::shipped_articles;
 pub use row::{Source, StoredArticle};
 pub use search::{Found, Search, search};
+pub use shipped::shipped_articles;
 pub use store::{delete, get, list, put, seed};

@@ -23,10 +23,7 @@ pub struct ArticleError {
 impl Article {
     /// Reads an article; `file` is its name, for errors.
     pub fn parse(file: &str, text: &str) -> Result<Self, ArticleError> {
-        read(text).map_err(|fault| ArticleError {
-            file: file.to_owned(),
-            fault,
-        })
+        read(text).map_err(|fault| ArticleError { file: file.to_owned(), fault })
     }
 }
 
@@ -54,38 +51,22 @@ fn split_front_matter(text: &str) -> Result<(&str, &str), String> {
 }
 
 fn field<'a>(front: &'a str, name: &str) -> Result<&'a str, String> {
-    let value = front
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
-        .map(str::trim);
-    value
-        .filter(|value| !value.is_empty())
-        .ok_or_else(|| format!("front matter has no {name}"))
+    let value = front.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+    value.filter(|value| !value.is_empty()).ok_or_else(|| format!("front matter has no {name}"))
 }
 
 fn unquoted(value: &str) -> &str {
     let value = value.trim();
-    value
-        .strip_prefix('"')
-        .and_then(|value| value.strip_suffix('"'))
-        .unwrap_or(value)
+    value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value)
 }
 
 /// Reads `[a, b, "c"]`.
 fn list(value: &str) -> Result<Vec<String>, String> {
     let inner = value.strip_prefix('[').and_then(|value| value.strip_suffix(']'));
     let inner = inner.ok_or("front matter's keywords are not a list in brackets")?;
-    let words: Vec<_> = inner
-        .split(',')
-        .map(unquoted)
-        .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect();
-    if words.is_empty() {
-        Err("front matter's keywords are empty".to_owned())
-    } else {
-        Ok(words)
-    }
+    let words: Vec<_> =
+        inner.split(',').map(unquoted).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    if words.is_empty() { Err("front matter's keywords are empty".to_owned()) } else { Ok(words) }
 }
 
 /// Heading (empty for what stands before the first) and text of each section.
@@ -109,11 +90,7 @@ fn section<'a>(sections: &[(&str, &'a str)], heading: &str) -> Result<&'a str, S
 
 fn paragraph(text: &str, what: &str) -> Result<String, String> {
     let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if joined.is_empty() {
-        Err(format!("{what} is empty"))
-    } else {
-        Ok(joined)
-    }
+    if joined.is_empty() { Err(format!("{what} is empty")) } else { Ok(joined) }
 }
 
 /// Reads a list whose items start with `- ` or `1. `; other lines go on with the item above.
@@ -124,25 +101,16 @@ fn items(text: &str, heading: &str) -> Result<Vec<String>, String> {
             (Some(item), _) => items.push(item.trim().to_owned()),
             (None, Some(last)) => *last = format!("{last} {line}"),
             (None, None) => {
-                return Err(format!(
-                    "section \"## {heading}\" does not start with a list item"
-                ));
+                return Err(format!("section \"## {heading}\" does not start with a list item"));
             }
         }
     }
-    if items.is_empty() {
-        Err(format!("section \"## {heading}\" is empty"))
-    } else {
-        Ok(items)
-    }
+    if items.is_empty() { Err(format!("section \"## {heading}\" is empty")) } else { Ok(items) }
 }
 
 fn item_start(line: &str) -> Option<&str> {
     let bullet = line.strip_prefix("- ").or_else(|| line.strip_prefix("* "));
-    bullet.or_else(|| {
-        line.trim_start_matches(|c: char| c.is_ascii_digit())
-            .strip_prefix(". ")
-    })
+    bullet.or_else(|| line.trim_start_matches(|c: char| c.is_ascii_digit()).strip_prefix(". "))
 }
 
 #[cfg(test)]
@@ -166,27 +134,12 @@ mod tests {
 
     #[test]
     fn errors_name_the_file_and_what_is_missing() {
-        let fault = |from: &str, to: &str| {
-            Article::parse("p.md", &PAGE.replace(from, to))
-                .unwrap_err()
-                .to_string()
-        };
-        assert_eq!(
-            fault("title:", "name:"),
-            "article p.md: front matter has no title"
-        );
-        assert_eq!(
-            fault("## Steps", "## Stages"),
-            "article p.md: section \"## Steps\" is missing"
-        );
-        assert_eq!(
-            fault("When lost.", ""),
-            "article p.md: When to contact us is empty"
-        );
-        assert_eq!(
-            fault("- Fact.", ""),
-            "article p.md: section \"## Good to know\" is empty"
-        );
+        let fault =
+            |from: &str, to: &str| Article::parse("p.md", &PAGE.replace(from, to)).unwrap_err().to_string();
+        assert_eq!(fault("title:", "name:"), "article p.md: front matter has no title");
+        assert_eq!(fault("## Steps", "## Stages"), "article p.md: section \"## Steps\" is missing");
+        assert_eq!(fault("When lost.", ""), "article p.md: When to contact us is empty");
+        assert_eq!(fault("- Fact.", ""), "article p.md: section \"## Good to know\" is empty");
         assert!(fault("---\nid", "id").contains("front matter between"));
         assert!(fault("language: en", "language: english").contains("english"));
         assert!(fault("The summary\ngoes on.\n", "").contains("the summary is empty"));

@@ -54,8 +54,10 @@ impl TryFrom<ArticleRow> for StoredArticle {
             problem,
         };
         let id = ArticleId::parse(&row.id).map_err(|error| corrupt("id", error.to_string()))?;
-        let category = Category::parse(&row.category).map_err(|error| corrupt("category", error.to_string()))?;
-        let language = Language::parse(&row.language).map_err(|error| corrupt("language", error.to_string()))?;
+        let category =
+            Category::parse(&row.category).map_err(|error| corrupt("category", error.to_string()))?;
+        let language =
+            Language::parse(&row.language).map_err(|error| corrupt("language", error.to_string()))?;
         let source = Source::parse(&row.source)
             .ok_or_else(|| corrupt("source", format!("{:?} is not a source", row.source)))?;
         let article = Article {

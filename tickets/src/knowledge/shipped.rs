@@ -7,20 +7,17 @@ static ARTICLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/data/articles");
 
 /// Reads the articles that come with the program, in the order of their file names.
 pub fn shipped_articles() -> Result<Vec<Article>, ArticleError> {
-    let mut files: Vec<_> = ARTICLES
-        .files()
-        .filter(|file| file.path().extension().is_some_and(|e| e == "md"))
-        .collect();
+    let mut files: Vec<_> =
+        ARTICLES.files().filter(|file| file.path().extension().is_some_and(|e| e == "md")).collect();
     files.sort_by_key(|file| file.path());
     files.into_iter().map(read).collect()
 }
 
 fn read(file: &include_dir::File<'_>) -> Result<Article, ArticleError> {
     let name = file.path().display().to_string();
-    let text = file.contents_utf8().ok_or_else(|| ArticleError {
-        file: name.clone(),
-        fault: "is not UTF-8".to_owned(),
-    })?;
+    let text = file
+        .contents_utf8()
+        .ok_or_else(|| ArticleError { file: name.clone(), fault: "is not UTF-8".to_owned() })?;
     Article::parse(&name, text)
 }
 
@@ -38,11 +35,7 @@ mod tests {
         let ids: HashSet<_> = articles.iter().map(|article| &article.id).collect();
         assert_eq!(ids.len(), articles.len());
         for article in &articles {
-            assert!(
-                taxonomy.category(article.category.as_str()).is_ok(),
-                "{}",
-                article.id
-            );
+            assert!(taxonomy.category(article.category.as_str()).is_ok(), "{}", article.id);
         }
     }
 

@@ -38,7 +38,8 @@ pub async fn put(connection: &mut PgConnection, article: &Article) -> Result<(),
 }
 
 async fn write(connection: &mut PgConnection, article: &Article, source: Source) -> Result<u64, StoreError> {
-    let cleaned = |texts: &[String]| texts.iter().map(|text| clean::text(text).into_owned()).collect::<Vec<_>>();
+    let cleaned =
+        |texts: &[String]| texts.iter().map(|text| clean::text(text).into_owned()).collect::<Vec<_>>();
     let body = article.to_markdown();
     let done = sqlx::query!(
         "INSERT INTO articles AS known (

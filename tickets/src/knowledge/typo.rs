@@ -19,7 +19,8 @@ pub(super) async fn search(
     words: &[String],
     limit: u16,
 ) -> Result<Vec<Found>, StoreError> {
-    let installed = sqlx::query_scalar!(r#"SELECT to_regproc('word_similarity') IS NOT NULL AS "installed!""#);
+    let installed =
+        sqlx::query_scalar!(r#"SELECT to_regproc('word_similarity') IS NOT NULL AS "installed!""#);
     let installed = installed.fetch_one(&mut *connection).await;
     if !installed.map_err(StoreError::database("look for pg_trgm"))? {
         return Ok(Vec::new());

@@ -25,7 +25,10 @@ mod tests {
 
     #[test]
     fn only_letters_and_digits_get_through() {
-        assert_eq!(words("Don't drop; 'a' & (Überweisung|paid):* paid \0 42"), ["don", "drop", "überweisung", "paid", "42"]);
+        assert_eq!(
+            words("Don't drop; 'a' & (Überweisung|paid):* paid \0 42"),
+            ["don", "drop", "überweisung", "paid", "42"]
+        );
         let long = (10..99).map(|n| n.to_string()).collect::<Vec<_>>().join(" ");
         assert_eq!(words(&long).len(), MOST);
     }

@@ -5,7 +5,8 @@ use super::patch::TicketPatch;
 use crate::{
     clean,
     triage::{
-        AiAccount, AiStatus, Classification, Draft, Extraction, Made, Research, Resolution, Review, TriageStep,
+        AiAccount, AiStatus, Classification, Draft, Extraction, Made, Research, Resolution, Review,
+        TriageStep,
     },
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -115,7 +116,10 @@ fn account_patch(account: &AiAccount) -> TicketPatch {
 }
 
 /// Dollars as whole billionths, so that sums do not depend on their order.
-#[expect(clippy::cast_possible_truncation, reason = "the cast saturates, and no ticket costs nine billion dollars")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the cast saturates, and no ticket costs nine billion dollars"
+)]
 fn nanos(dollars: f64) -> i64 {
     (dollars * 1e9).round() as i64
 }

@@ -20,7 +20,6 @@ use crate::{
     clean,
     taxonomy::Priority,
     ticket::{TicketEdit, TicketStatus, topics},
-
     triage::{APPROVAL_ESCALATED, APPROVAL_SIGNAL},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -105,7 +104,10 @@ fn effect(record: &EventRecord) -> TicketPatch {
         Event::Waited(waited) if waited.signal == APPROVAL_SIGNAL => {
             to(StatusTo::Set(TicketStatus::AwaitingApproval))
         }
-        Event::Slept(_) | Event::Waited(_) | Event::SignalReceived(_) | Event::WaitTimedOut(_)
+        Event::Slept(_)
+        | Event::Waited(_)
+        | Event::SignalReceived(_)
+        | Event::WaitTimedOut(_)
         | Event::Migrated(_) => processing(),
         Event::Noted(note) => escalation(note),
         Event::Annotated(note) => annotation(note, record.at),
@@ -142,7 +144,11 @@ fn resumption(resumed: &Resumed) -> TicketPatch {
 fn escalation(note: &Note) -> TicketPatch {
     let raised = (note.topic == APPROVAL_ESCALATED).then(|| note.data.get("priority")).flatten();
     let priority = raised.and_then(Value::as_str).and_then(Priority::parse);
-    TicketPatch { priority, result: priority.map(|raised| entry("priority", raised.as_str())), ..TicketPatch::default() }
+    TicketPatch {
+        priority,
+        result: priority.map(|raised| entry("priority", raised.as_str())),
+        ..TicketPatch::default()
+    }
 }
 
 fn annotation(note: &Note, at: DateTime<Utc>) -> TicketPatch {
@@ -236,7 +242,10 @@ impl TicketPatch {
     }
 }
 
-fn merged(before: Option<Map<String, Value>>, after: Option<Map<String, Value>>) -> Option<Map<String, Value>> {
+fn merged(
+    before: Option<Map<String, Value>>,
+    after: Option<Map<String, Value>>,
+) -> Option<Map<String, Value>> {
     match (before, after) {
         (Some(mut before), Some(after)) => {
             before.extend(after);

@@ -100,16 +100,28 @@ fn closing(run: RunId, record: &EventRecord) -> Option<Closing> {
         }
         Event::Resumed(resumed) if resumed.from_step.is_some() => Some(with(ApprovalStatus::Superseded)),
         Event::Migrated(_) | Event::Cancelled(_) | Event::Failed(_) => Some(with(ApprovalStatus::Superseded)),
-        Event::Created(_) | Event::StepCompleted(_) | Event::StepRetried(_) | Event::Slept(_)
-        | Event::Waited(_) | Event::SignalReceived(_) | Event::WaitTimedOut(_) | Event::LeaseExpired(_)
-        | Event::Noted(_) | Event::Annotated(_) | Event::Paused(_) | Event::Resumed(_)
-        | Event::RetriedNow(_) | Event::Completed(_) => None,
+        Event::Created(_)
+        | Event::StepCompleted(_)
+        | Event::StepRetried(_)
+        | Event::Slept(_)
+        | Event::Waited(_)
+        | Event::SignalReceived(_)
+        | Event::WaitTimedOut(_)
+        | Event::LeaseExpired(_)
+        | Event::Noted(_)
+        | Event::Annotated(_)
+        | Event::Paused(_)
+        | Event::Resumed(_)
+        | Event::RetriedNow(_)
+        | Event::Completed(_) => None,
     }
 }
 
 /// A signal that is no decision ends the request undecided; the step asks again.
 fn decided(undecided: Closing, received: &SignalReceived) -> Closing {
-    let Ok(decision) = serde_json::from_str::<ApprovalDecision>(received.payload.get()) else { return undecided };
+    let Ok(decision) = serde_json::from_str::<ApprovalDecision>(received.payload.get()) else {
+        return undecided;
+    };
     Closing {
         status: if decision.approved { ApprovalStatus::Approved } else { ApprovalStatus::Rejected },
         decided_by: Some(clean::owned(decision.decided_by)),

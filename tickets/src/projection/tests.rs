@@ -70,7 +70,10 @@ fn classification() -> Value {
 }
 
 fn step(next: &str, output: &Value) -> Event {
-    Event::StepCompleted(StepCompleted { next: Some(StepName::new(next)), output: to_raw_value(output).unwrap() })
+    Event::StepCompleted(StepCompleted {
+        next: Some(StepName::new(next)),
+        output: to_raw_value(output).unwrap(),
+    })
 }
 
 fn waited() -> Event {
@@ -80,7 +83,12 @@ fn waited() -> Event {
 
 fn signal(payload: &Value) -> Event {
     let payload = to_raw_value(payload).unwrap();
-    Event::SignalReceived(SignalReceived { signal: "approval".into(), number: 1, from: Actor::new("api"), payload })
+    Event::SignalReceived(SignalReceived {
+        signal: "approval".into(),
+        number: 1,
+        from: Actor::new("api"),
+        payload,
+    })
 }
 
 fn intervention() -> Intervention {
@@ -92,7 +100,11 @@ fn annotated(topic: &str, data: Value) -> Event {
 }
 
 fn resumed(from_step: Option<&str>) -> Event {
-    Event::Resumed(Resumed { reason: "r".into(), from_step: from_step.map(StepName::new), edited: BTreeMap::new() })
+    Event::Resumed(Resumed {
+        reason: "r".into(),
+        from_step: from_step.map(StepName::new),
+        edited: BTreeMap::new(),
+    })
 }
 
 #[test]
@@ -105,7 +117,10 @@ fn a_new_ticket_is_pending_and_has_no_result() {
 #[test]
 fn a_classification_fills_its_columns_and_its_part_of_the_result() {
     let row = fold(vec![step("extract", &classification())]);
-    assert_eq!((row.status.as_str(), row.category.as_deref(), row.priority.as_deref()), ("processing", Some("billing"), Some("high")));
+    assert_eq!(
+        (row.status.as_str(), row.category.as_deref(), row.priority.as_deref()),
+        ("processing", Some("billing"), Some("high"))
+    );
     assert_eq!((row.confidence, row.sentiment, row.needs_review), (Some(0.9), Some(3), true));
     assert_eq!((row.ai_fallback, row.tokens_input, row.cost_nanos), (true, Some(10), Some(1_000_000)));
     assert_eq!((row.attempt_count, row.version), (1, 2));
@@ -131,7 +146,10 @@ fn an_output_of_another_version_adds_nothing_but_its_attempt() {
 fn a_failure_keeps_its_code_until_the_run_is_resumed() {
     let failed = || Event::Failed(Failure::new("no_model", "m"));
     let row = fold(vec![failed()]);
-    assert_eq!((row.status.as_str(), row.error_code.as_deref(), row.completed_at), ("failed_permanent", Some("no_model"), Some(at(1))));
+    assert_eq!(
+        (row.status.as_str(), row.error_code.as_deref(), row.completed_at),
+        ("failed_permanent", Some("no_model"), Some(at(1)))
+    );
     let row = fold(vec![failed(), resumed(None)]);
     assert_eq!((row.status.as_str(), row.error_code, row.completed_at), ("processing", None, None));
 }
@@ -159,7 +177,10 @@ fn agents_edits_reach_columns_and_result() {
     };
     let edited = Event::Annotated(edit.note(json!({ "predicted": "billing" })).unwrap());
     let row = fold(vec![step("extract", &classification()), edited.clone()]);
-    assert_eq!((row.category.as_deref(), row.assignee.as_deref(), row.needs_review), (Some("order"), Some("ada"), false));
+    assert_eq!(
+        (row.category.as_deref(), row.assignee.as_deref(), row.needs_review),
+        (Some("order"), Some("ada"), false)
+    );
     let result = row.result.unwrap();
     assert_eq!((&result["classification"], &result["final_response"]), (&json!("order"), &json!("Hello")));
     let row = fold(vec![edited, annotated(topics::ASSIGNED, json!({ "assignee": null }))]);
@@ -178,7 +199,12 @@ fn solving_and_reopening_leave_the_status_alone() {
 #[test]
 fn a_fork_starts_with_what_it_took_over() {
     let outputs = BTreeMap::from([(StepName::new("classify"), to_raw_value(&classification()).unwrap())]);
-    let fork = Fork { parent: RunId::from_uuid(uuid::Uuid::from_u128(3)), parent_seq: Seq(4), reason: String::new(), outputs };
+    let fork = Fork {
+        parent: RunId::from_uuid(uuid::Uuid::from_u128(3)),
+        parent_seq: Seq(4),
+        reason: String::new(),
+        outputs,
+    };
     let events = log(vec![created(Some(fork))]);
     let row = folded(&Change { run: run(), events: &events }).unwrap();
     assert_eq!((row.forked_from.unwrap().as_uuid().as_u128(), row.category.as_deref()), (3, Some("billing")));
@@ -192,7 +218,10 @@ fn a_decision_closes_the_request_it_answers() {
     let opened = requests(&Change { run: run(), events: &events }).opened;
     let [request] = opened.as_slice() else { panic!("{opened:?}") };
     assert_eq!((request.status.as_str(), request.is_open, request.seq), ("approved", false, 1));
-    assert_eq!((request.draft.as_deref(), request.edited_response.as_deref()), (Some("Dear you"), Some("Hi")));
+    assert_eq!(
+        (request.draft.as_deref(), request.edited_response.as_deref()),
+        (Some("Dear you"), Some("Hi"))
+    );
     let late = requests(&Change { run: run(), events: &events[2..] });
     assert_eq!(late.closing.unwrap().decided_by.as_deref(), Some("ada"));
 }
@@ -214,9 +243,18 @@ fn a_request_without_a_decision_expires_or_is_superseded() {
 #[test]
 fn patches_written_together_do_what_they_do_one_by_one() {
     let completed = step("extract", &classification());
-    let noted = Event::Noted(Note { topic: "approval_escalated".into(), data: json!({ "priority": "urgent" }) });
+    let noted =
+        Event::Noted(Note { topic: "approval_escalated".into(), data: json!({ "priority": "urgent" }) });
     let edit = annotated(topics::EDITED, json!({ "assignee": "bo", "priority": "low" }));
-    let events = log(vec![created(None), completed.clone(), noted, waited(), edit, completed, Event::Completed(Completed {})]);
+    let events = log(vec![
+        created(None),
+        completed.clone(),
+        noted,
+        waited(),
+        edit,
+        completed,
+        Event::Completed(Completed {}),
+    ]);
     let one_by_one = folded(&Change { run: run(), events: &events }).unwrap();
     let together = events[1..].iter().map(patch_of).reduce(|one, next| {
         assert!(one.takes(&next));

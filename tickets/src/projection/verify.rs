@@ -57,7 +57,8 @@ pub(super) fn folded(log: &Change<'_>) -> Option<TicketRow> {
 fn compare_requests(log: &Change<'_>, mut stored: Vec<ApprovalRow>, differences: &mut Vec<String>) {
     let expected = requests(log).opened;
     if expected.len() != stored.len() {
-        let detail = format!("{}: its log asks for {} approvals, there are {}", log.run, expected.len(), stored.len());
+        let detail =
+            format!("{}: its log asks for {} approvals, there are {}", log.run, expected.len(), stored.len());
         return differences.push(detail);
     }
     for (expected, stored) in expected.iter().zip(&mut stored) {
@@ -95,7 +96,8 @@ fn compare(
     for (column, expected) in expected {
         let stored = stored.get(column).unwrap_or(&Value::Null);
         if !same_json(expected, stored) {
-            let detail = format!("{run}: {table}.{column} is {}, its log says {}", short(stored), short(expected));
+            let detail =
+                format!("{run}: {table}.{column} is {}, its log says {}", short(stored), short(expected));
             differences.push(detail);
         }
     }

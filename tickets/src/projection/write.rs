@@ -54,10 +54,22 @@ fn created(change: &Change<'_>) -> Option<Result<TicketRow, sqlx::Error>> {
         Event::Created(created) => {
             Some(first_row(change.run, first, created).map_err(|error| sqlx::Error::Encode(error.into())))
         }
-        Event::StepCompleted(_) | Event::StepRetried(_) | Event::Slept(_) | Event::Waited(_)
-        | Event::SignalReceived(_) | Event::WaitTimedOut(_) | Event::LeaseExpired(_) | Event::Noted(_)
-        | Event::Annotated(_) | Event::Paused(_) | Event::Resumed(_) | Event::RetriedNow(_)
-        | Event::Migrated(_) | Event::Cancelled(_) | Event::Failed(_) | Event::Completed(_) => None,
+        Event::StepCompleted(_)
+        | Event::StepRetried(_)
+        | Event::Slept(_)
+        | Event::Waited(_)
+        | Event::SignalReceived(_)
+        | Event::WaitTimedOut(_)
+        | Event::LeaseExpired(_)
+        | Event::Noted(_)
+        | Event::Annotated(_)
+        | Event::Paused(_)
+        | Event::Resumed(_)
+        | Event::RetriedNow(_)
+        | Event::Migrated(_)
+        | Event::Cancelled(_)
+        | Event::Failed(_)
+        | Event::Completed(_) => None,
     }
 }
 

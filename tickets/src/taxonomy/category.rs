@@ -12,9 +12,7 @@ impl Category {
     /// Reads a name.
     pub fn parse(name: &str) -> Result<Self, NotACategory> {
         let starts = name.starts_with(|c: char| c.is_ascii_lowercase());
-        let goes_on = name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        let goes_on = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         if starts && goes_on && name.len() <= 40 {
             Ok(Self(name.to_owned()))
         } else {

@@ -90,11 +90,7 @@ impl Taxonomy {
         if !categories.iter().any(|entry| entry.name == fallback) {
             return Err(TaxonomyError::Fallback(fallback));
         }
-        Ok(Self {
-            fallback,
-            escalation: file.escalation,
-            categories,
-        })
+        Ok(Self { fallback, escalation: file.escalation, categories })
     }
 
     /// Every category, in the file's order.
@@ -165,42 +161,17 @@ impl TryFrom<CategorySection> for CategoryEntry {
     type Error = TaxonomyError;
 
     fn try_from(section: CategorySection) -> Result<Self, Self::Error> {
-        let CategorySection {
-            name,
-            team,
-            description,
-            examples,
-            keywords,
-            cues,
-        } = section;
-        let mut weights = keywords
-            .iter()
-            .map(|group| group.weight)
-            .chain(cues.values().copied());
+        let CategorySection { name, team, description, examples, keywords, cues } = section;
+        let mut weights = keywords.iter().map(|group| group.weight).chain(cues.values().copied());
         if let Some(wrong) = weights.find(|weight| !(weight.is_finite() && *weight > 0.0)) {
             return Err(TaxonomyError::Weight(name, wrong));
         }
         let spread = |group: KeywordSection| {
-            let KeywordSection {
-                language,
-                weight,
-                phrases,
-            } = group;
-            phrases.into_iter().map(move |phrase| Keyword {
-                language,
-                phrase,
-                weight,
-            })
+            let KeywordSection { language, weight, phrases } = group;
+            phrases.into_iter().map(move |phrase| Keyword { language, phrase, weight })
         };
         let keywords = keywords.into_iter().flat_map(spread).collect();
-        Ok(Self {
-            name,
-            team,
-            description,
-            examples,
-            keywords,
-            cues,
-        })
+        Ok(Self { name, team, description, examples, keywords, cues })
     }
 }
 
@@ -241,31 +212,12 @@ mod tests {
     #[test]
     fn the_built_in_taxonomy_has_the_six_categories_in_six_languages() {
         let taxonomy = Taxonomy::built_in().unwrap();
-        let names: Vec<_> = taxonomy
-            .categories()
-            .iter()
-            .map(|entry| entry.name.as_str())
-            .collect();
-        assert_eq!(
-            names,
-            [
-                "billing",
-                "technical",
-                "account",
-                "order",
-                "feature_request",
-                "general"
-            ]
-        );
+        let names: Vec<_> = taxonomy.categories().iter().map(|entry| entry.name.as_str()).collect();
+        assert_eq!(names, ["billing", "technical", "account", "order", "feature_request", "general"]);
         for entry in taxonomy.categories() {
-            for language in [
-                Language::EN,
-                Language::DE,
-                Language::ES,
-                Language::FR,
-                Language::PT,
-                Language::VI,
-            ] {
+            for language in
+                [Language::EN, Language::DE, Language::ES, Language::FR, Language::PT, Language::VI]
+            {
                 let spoken = entry.keywords.iter().any(|keyword| keyword.language == language);
                 assert!(spoken, "{} has no words in {language}", entry.name);
             }

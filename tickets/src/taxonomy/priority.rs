@@ -27,10 +27,7 @@ mod tests {
         assert!(Priority::ALL.is_sorted());
         for &priority in Priority::ALL {
             assert_eq!(Priority::parse(priority.as_str()), Some(priority));
-            assert_eq!(
-                serde_json::to_string(&priority).unwrap(),
-                format!("\"{priority}\"")
-            );
+            assert_eq!(serde_json::to_string(&priority).unwrap(), format!("\"{priority}\""));
         }
     }
 }

@@ -34,10 +34,8 @@ impl Cursor {
     /// # Errors
     /// If the text is no such cursor.
     pub fn parse(text: &str, sort: Sort) -> Result<Self, CursorError> {
-        let bytes: [u8; 33] = hex::decode(text)
-            .ok()
-            .and_then(|bytes| bytes.try_into().ok())
-            .ok_or(CursorError::Malformed)?;
+        let bytes: [u8; 33] =
+            hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok()).ok_or(CursorError::Malformed)?;
         let found = sort_of(bytes[0]).ok_or(CursorError::Malformed)?;
         if found != sort {
             return Err(CursorError::OtherSort(found));

@@ -75,6 +75,9 @@ mod tests {
         assert_eq!(edit(json!({})).assignee, None);
         assert_eq!(edit(json!({ "assignee": null })).assignee, Some(None));
         let unassign = TicketEdit { assignee: Some(None), ..TicketEdit::default() };
-        assert_eq!(unassign.note(json!({ "from": "Ada" })).unwrap().data, json!({ "assignee": null, "about": { "from": "Ada" } }));
+        assert_eq!(
+            unassign.note(json!({ "from": "Ada" })).unwrap().data,
+            json!({ "assignee": null, "about": { "from": "Ada" } })
+        );
     }
 }

@@ -43,19 +43,11 @@ impl FieldError {
     /// Says what is wrong with the top-level field `field`.
     pub(super) fn at(field: &str, code: FieldErrorCode, detail: impl Into<String>) -> Self {
         let escaped = field.replace('~', "~0").replace('/', "~1");
-        Self {
-            pointer: format!("/{escaped}"),
-            code,
-            detail: detail.into(),
-        }
+        Self { pointer: format!("/{escaped}"), code, detail: detail.into() }
     }
 
     /// Says what is wrong with the body as a whole.
     pub(super) fn whole(code: FieldErrorCode, detail: &str) -> Self {
-        Self {
-            pointer: String::new(),
-            code,
-            detail: detail.to_owned(),
-        }
+        Self { pointer: String::new(), code, detail: detail.to_owned() }
     }
 }

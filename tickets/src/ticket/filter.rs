@@ -198,7 +198,9 @@ impl TicketFilter {
 
     fn push_rest(&self, query: &mut QueryBuilder<Postgres>) {
         if let Some(words) = &self.q {
-            query.push(" AND to_tsvector('simple', subject || ' ' || body) @@ websearch_to_tsquery('simple', ");
+            query.push(
+                " AND to_tsvector('simple', subject || ' ' || body) @@ websearch_to_tsquery('simple', ",
+            );
             query.push_bind(crate::clean::text(words).into_owned()).push(")");
         }
         if let Some(from) = self.created_after {
@@ -260,7 +262,8 @@ mod tests {
     #[test]
     fn only_what_is_asked_for_appears() {
         assert_eq!(sql(&TicketFilter::default()), " WHERE true ORDER BY created_at DESC, id DESC LIMIT $1");
-        let filter = TicketFilter { q: Some("x' OR 1=1".into()), needs_review: Some(true), ..TicketFilter::default() };
+        let filter =
+            TicketFilter { q: Some("x' OR 1=1".into()), needs_review: Some(true), ..TicketFilter::default() };
         let expected = " WHERE true AND to_tsvector('simple', subject || ' ' || body) @@ \
             websearch_to_tsquery('simple', $1) AND needs_review ORDER BY created_at DESC, id DESC LIMIT $2";
         assert_eq!(sql(&filter), expected);

@@ -14,10 +14,7 @@ impl NewTicket {
     /// Parses a request's JSON and collects everything that is wrong with it.
     pub fn from_json(value: &Value) -> Result<Self, Vec<FieldError>> {
         let Value::Object(object) = value else {
-            return Err(vec![FieldError::whole(
-                FieldErrorCode::WrongType,
-                "must be an object",
-            )]);
+            return Err(vec![FieldError::whole(FieldErrorCode::WrongType, "must be an object")]);
         };
         let unknown = object.keys().filter(|key| !FIELDS.contains(&key.as_str()));
         let mut faults: Vec<_> = unknown.map(|key| unknown_field(key)).collect();
@@ -30,13 +27,7 @@ impl NewTicket {
             (Some(subject), Some(body), Some(customer_id), Some(channel), Some(metadata))
                 if faults.is_empty() =>
             {
-                Ok(Self {
-                    subject,
-                    body,
-                    customer_id,
-                    channel,
-                    metadata,
-                })
+                Ok(Self { subject, body, customer_id, channel, metadata })
             }
             _ => Err(faults),
         }
@@ -49,11 +40,7 @@ fn keep<T>(parsed: Result<T, FieldError>, faults: &mut Vec<FieldError>) -> Optio
 
 fn unknown_field(key: &str) -> FieldError {
     let shown: String = key.chars().take(60).collect();
-    FieldError::at(
-        key,
-        FieldErrorCode::UnknownField,
-        format!("there is no field {shown:?}"),
-    )
+    FieldError::at(key, FieldErrorCode::UnknownField, format!("there is no field {shown:?}"))
 }
 
 /// The field's value; null counts as missing.
@@ -69,11 +56,7 @@ fn text<T>(
     match present(object, field) {
         None => Err(FieldError::at(field, FieldErrorCode::Required, "is required")),
         Some(Value::String(raw)) => parse(raw),
-        Some(_) => Err(FieldError::at(
-            field,
-            FieldErrorCode::WrongType,
-            "must be a string",
-        )),
+        Some(_) => Err(FieldError::at(field, FieldErrorCode::WrongType, "must be a string")),
     }
 }
 
@@ -92,11 +75,7 @@ fn metadata(object: &Map<String, Value>) -> Result<Metadata, FieldError> {
     match present(object, "metadata") {
         None => Ok(Metadata::default()),
         Some(Value::Object(metadata)) => Metadata::parse(metadata.clone()),
-        Some(_) => Err(FieldError::at(
-            "metadata",
-            FieldErrorCode::WrongType,
-            "must be an object",
-        )),
+        Some(_) => Err(FieldError::at("metadata", FieldErrorCode::WrongType, "must be an object")),
     }
 }
 
@@ -121,10 +100,7 @@ mod tests {
             "subject": " ", "body": 7, "channel": "fax", "metadata": [], "a/b": 1,
         }))
         .unwrap_err();
-        let named: Vec<_> = faults
-            .iter()
-            .map(|fault| (fault.pointer.as_str(), fault.code))
-            .collect();
+        let named: Vec<_> = faults.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
         assert_eq!(
             named,
             [

@@ -30,17 +30,13 @@ impl Metadata {
             return Err(FieldError::at(FIELD, FieldErrorCode::TooLarge, detail));
         }
         if holds_nul(&value) {
-            return Err(FieldError::at(
-                FIELD,
-                FieldErrorCode::InvalidCharacter,
-                "must not contain U+0000",
-            ));
+            return Err(FieldError::at(FIELD, FieldErrorCode::InvalidCharacter, "must not contain U+0000"));
         }
         match value {
             Value::Object(object) => Ok(Self(object)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Err(
-                FieldError::at(FIELD, FieldErrorCode::WrongType, "must be an object"),
-            ),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                Err(FieldError::at(FIELD, FieldErrorCode::WrongType, "must be an object"))
+            }
         }
     }
 
@@ -57,13 +53,7 @@ fn depth(value: &Value, limit: usize) -> usize {
     }
     match value {
         Value::Array(items) => 1 + items.iter().map(|item| depth(item, limit - 1)).max().unwrap_or(0),
-        Value::Object(object) => {
-            1 + object
-                .values()
-                .map(|item| depth(item, limit - 1))
-                .max()
-                .unwrap_or(0)
-        }
+        Value::Object(object) => 1 + object.values().map(|item| depth(item, limit - 1)).max().unwrap_or(0),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
     }
 }
@@ -72,9 +62,7 @@ fn holds_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),
         Value::Array(items) => items.iter().any(holds_nul),
-        Value::Object(object) => object
-            .iter()
-            .any(|(key, item)| key.contains('\0') || holds_nul(item)),
+        Value::Object(object) => object.iter().any(|(key, item)| key.contains('\0') || holds_nul(item)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
@@ -113,21 +101,12 @@ mod tests {
         }
         assert!(parse(nested.clone()).is_ok());
         assert_eq!(parse(json!({ "a": nested })), Err(FieldErrorCode::TooDeep));
-        assert_eq!(
-            parse(json!({ "a": "x".repeat(Metadata::MAX_BYTES) })),
-            Err(FieldErrorCode::TooLarge)
-        );
+        assert_eq!(parse(json!({ "a": "x".repeat(Metadata::MAX_BYTES) })), Err(FieldErrorCode::TooLarge));
     }
 
     #[test]
     fn nul_is_found_wherever_it_hides() {
-        assert_eq!(
-            parse(json!({ "a": [{ "b\0": 1 }] })),
-            Err(FieldErrorCode::InvalidCharacter)
-        );
-        assert_eq!(
-            parse(json!({ "a": ["\0"] })),
-            Err(FieldErrorCode::InvalidCharacter)
-        );
+        assert_eq!(parse(json!({ "a": [{ "b\0": 1 }] })), Err(FieldErrorCode::InvalidCharacter));
+        assert_eq!(parse(json!({ "a": ["\0"] })), Err(FieldErrorCode::InvalidCharacter));
     }
 }

@@ -54,11 +54,7 @@ impl NewTicket {
     /// Each part is preceded by its length, so that no text can slide from one part into the next.
     pub fn content_hash(&self) -> ContentHash {
         let mut hasher = Sha256::new();
-        for part in [
-            self.customer_id.as_str(),
-            self.subject.as_str(),
-            self.body.as_str(),
-        ] {
+        for part in [self.customer_id.as_str(), self.subject.as_str(), self.body.as_str()] {
             hasher.update((part.len() as u64).to_be_bytes());
             hasher.update(part.as_bytes());
         }
@@ -106,21 +102,14 @@ mod tests {
     #[test]
     fn the_hash_depends_on_content_alone() {
         let ours = ticket("c", "subject", "body");
-        let other_channel = NewTicket {
-            channel: Channel::Phone,
-            ..ours.clone()
-        };
+        let other_channel = NewTicket { channel: Channel::Phone, ..ours.clone() };
         assert_eq!(ours.content_hash(), other_channel.content_hash());
         assert_eq!(ours.content_hash().to_string().len(), 64);
     }
 
     #[test]
     fn text_that_moves_between_the_parts_changes_the_hash() {
-        let hashes = [
-            ticket("ab", "c", "d"),
-            ticket("a", "bc", "d"),
-            ticket("a", "b", "cd"),
-        ];
+        let hashes = [ticket("ab", "c", "d"), ticket("a", "bc", "d"), ticket("a", "b", "cd")];
         assert_ne!(hashes[0].content_hash(), hashes[1].content_hash());
         assert_ne!(hashes[1].content_hash(), hashes[2].content_hash());
     }

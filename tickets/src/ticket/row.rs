@@ -54,7 +54,10 @@ pub(super) const COLUMNS: &str = "id, subject, body, customer_id, channel, metad
 ///
 /// # Errors
 /// If the database is out of reach.
-pub(crate) async fn load(connection: &mut PgConnection, ids: &[RunId]) -> Result<Vec<TicketRow>, sqlx::Error> {
+pub(crate) async fn load(
+    connection: &mut PgConnection,
+    ids: &[RunId],
+) -> Result<Vec<TicketRow>, sqlx::Error> {
     let buckets: Vec<i16> = ids.iter().map(|id| id.bucket().as_i16()).collect();
     let ids: Vec<uuid::Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
     sqlx::query_as!(

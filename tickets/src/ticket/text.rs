@@ -8,10 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 /// Brings `raw` into the form it is kept in, or says why it may not be kept.
 fn tidy(field: &str, raw: &str, max_chars: usize, allowed: &[char]) -> Result<String, FieldError> {
     if let Some(control) = raw.chars().find(|c| c.is_control() && !allowed.contains(c)) {
-        let detail = format!(
-            "must not contain the control character U+{:04X}",
-            u32::from(control)
-        );
+        let detail = format!("must not contain the control character U+{:04X}", u32::from(control));
         return Err(FieldError::at(field, FieldErrorCode::InvalidCharacter, detail));
     }
     let text: String = raw.trim().nfc().collect();
@@ -108,49 +105,29 @@ mod tests {
     #[test]
     fn blank_text_is_refused_even_when_it_only_looks_blank() {
         for blank in ["", " \n\t", "\u{200B}\u{FEFF}", "\u{00A0}"] {
-            assert_eq!(
-                code(Subject::parse(blank)),
-                Some(FieldErrorCode::Blank),
-                "{blank:?}"
-            );
+            assert_eq!(code(Subject::parse(blank)), Some(FieldErrorCode::Blank), "{blank:?}");
         }
     }
 
     #[test]
     fn length_counts_characters_after_normalisation() {
         assert!(Subject::parse(&"e\u{301}".repeat(500)).is_ok());
-        assert_eq!(
-            code(Subject::parse(&"x".repeat(501))),
-            Some(FieldErrorCode::TooLong)
-        );
+        assert_eq!(code(Subject::parse(&"x".repeat(501))), Some(FieldErrorCode::TooLong));
         assert!(Body::parse(&"ß".repeat(10_000)).is_ok());
-        assert_eq!(
-            code(CustomerId::parse(&"x".repeat(101))),
-            Some(FieldErrorCode::TooLong)
-        );
+        assert_eq!(code(CustomerId::parse(&"x".repeat(101))), Some(FieldErrorCode::TooLong));
     }
 
     #[test]
     fn control_characters_are_refused() {
         for control in ["a\0b", "a\u{1b}b", "a\u{7f}b", "a\u{85}b"] {
-            assert_eq!(
-                code(Body::parse(control)),
-                Some(FieldErrorCode::InvalidCharacter),
-                "{control:?}"
-            );
+            assert_eq!(code(Body::parse(control)), Some(FieldErrorCode::InvalidCharacter), "{control:?}");
         }
-        assert_eq!(
-            code(CustomerId::parse("a\nb")),
-            Some(FieldErrorCode::InvalidCharacter)
-        );
+        assert_eq!(code(CustomerId::parse("a\nb")), Some(FieldErrorCode::InvalidCharacter));
     }
 
     #[test]
     fn stored_text_is_parsed_again() {
         assert!(serde_json::from_str::<Subject>("\" \"").is_err());
-        assert_eq!(
-            serde_json::to_string(&Subject::parse("hi").unwrap()).unwrap(),
-            "\"hi\""
-        );
+        assert_eq!(serde_json::to_string(&Subject::parse("hi").unwrap()).unwrap(), "\"hi\"");
     }
 }

@@ -1,10 +1,6 @@
 //! Owns [`Ticket`]: a stored ticket, as the API shows it.
 
-use super::{
-    new::Channel,
-    row::TicketRow,
-    status::TicketStatus,
-};
+use super::{new::Channel, row::TicketRow, status::TicketStatus};
 use crate::{
     taxonomy::{Category, Priority},
     triage::{Action, AiStatus},
@@ -129,7 +125,10 @@ fn result(row: &TicketRow) -> Option<Map<String, Value>> {
     let status = if row.ai_fallback { AiStatus::Fallback } else { AiStatus::Done };
     let tokens = row.tokens_input.zip(row.tokens_output);
     result.insert("ai_status".into(), json!(status));
-    result.insert("tokens".into(), json!(tokens.map(|(input, output)| json!({ "input": input, "output": output }))));
+    result.insert(
+        "tokens".into(),
+        json!(tokens.map(|(input, output)| json!({ "input": input, "output": output }))),
+    );
     result.insert("cost".into(), json!(row.cost_nanos.map(dollars)));
     Some(result)
 }

@@ -15,20 +15,12 @@ impl Fraction {
 
     /// Reads a number from 0 to 1.
     pub fn parse(number: f64) -> Result<Self, NotAFraction> {
-        if (0.0..=1.0).contains(&number) {
-            Ok(Self(number))
-        } else {
-            Err(NotAFraction(number))
-        }
+        if (0.0..=1.0).contains(&number) { Ok(Self(number)) } else { Err(NotAFraction(number)) }
     }
 
     /// The nearest number from 0 to 1; 0 for one that is none.
     pub const fn clamped(number: f64) -> Self {
-        if number.is_nan() {
-            Self::ZERO
-        } else {
-            Self(number.clamp(0.0, 1.0))
-        }
+        if number.is_nan() { Self::ZERO } else { Self(number.clamp(0.0, 1.0)) }
     }
 
     /// The number.
@@ -67,11 +59,7 @@ impl Sentiment {
 
     /// Reads a score from 1 to 10.
     pub const fn parse(score: u8) -> Result<Self, NotASentiment> {
-        if score >= 1 && score <= 10 {
-            Ok(Self(score))
-        } else {
-            Err(NotASentiment(score))
-        }
+        if score >= 1 && score <= 10 { Ok(Self(score)) } else { Err(NotASentiment(score)) }
     }
 
     /// The score.

@@ -45,10 +45,7 @@ impl From<String> for DecidedBy {
         if word == "policy" {
             return Self::Policy;
         }
-        Self::Person(
-            word.strip_prefix(PERSON)
-                .map_or_else(|| word.clone(), str::to_owned),
-        )
+        Self::Person(word.strip_prefix(PERSON).map_or_else(|| word.clone(), str::to_owned))
     }
 }
 
@@ -67,11 +64,9 @@ mod tests {
 
     #[test]
     fn a_person_called_policy_is_still_a_person() {
-        for decided_by in [
-            DecidedBy::Policy,
-            DecidedBy::Person("policy".into()),
-            DecidedBy::Person("Ada".into()),
-        ] {
+        for decided_by in
+            [DecidedBy::Policy, DecidedBy::Person("policy".into()), DecidedBy::Person("Ada".into())]
+        {
             let text = serde_json::to_string(&decided_by).unwrap();
             assert_eq!(serde_json::from_str::<DecidedBy>(&text).unwrap(), decided_by);
         }

@@ -78,7 +78,7 @@ impl Mapping {
             }
             match self.field(&column) {
                 Some("metadata") if value.is_object() => {
-                    metadata.extend(value.as_object().cloned().unwrap_or_default())
+                    metadata.extend(value.as_object().cloned().unwrap_or_default());
                 }
                 // The first column that means a field wins; a second one is kept as metadata.
                 Some(field) if field != "metadata" && !ticket.contains_key(field) => {

@@ -58,19 +58,12 @@ pub fn approval(case: Case<'_>, policy: &ApprovalPolicy) -> Approval {
         (Verdict::Human | Verdict::Revise, _) => reasons.push("the review asks for a person".to_owned()),
         (Verdict::Approve, None) => reasons.push("the policy has a person approve every draft".to_owned()),
         (Verdict::Approve, Some(least)) if case.review.score < least => {
-            reasons.push(format!(
-                "the score {:.2} is below {:.2}",
-                case.review.score.get(),
-                least.get()
-            ));
+            reasons.push(format!("the score {:.2} is below {:.2}", case.review.score.get(), least.get()));
         }
         (Verdict::Approve, Some(_)) => {}
     }
     if policy.guarded_issues.contains(&case.extraction.issue_type) {
-        reasons.push(format!(
-            "{} is a matter that a person decides",
-            case.extraction.issue_type
-        ));
+        reasons.push(format!("{} is a matter that a person decides", case.extraction.issue_type));
     }
     if case.classification.confidence < policy.min_confidence {
         reasons.push("the category is unsure".to_owned());
@@ -82,39 +75,22 @@ pub fn approval(case: Case<'_>, policy: &ApprovalPolicy) -> Approval {
     if case.draft.action == Action::Handoff {
         reasons.push("the draft hands the ticket over".to_owned());
     }
-    if reasons.is_empty() {
-        Approval::NotNeeded
-    } else {
-        Approval::Needed(reasons)
-    }
+    if reasons.is_empty() { Approval::NotNeeded } else { Approval::Needed(reasons) }
 }
 
 /// Ends triage as decided.
 pub fn resolve(case: Case<'_>, taxonomy: &Taxonomy, decision: Decision) -> Resolution {
     let routing = routing(case, taxonomy);
     let (final_response, action, decided_by, edited) = match decision {
-        Decision::Policy => (
-            Some(case.draft.text.clone()),
-            case.draft.action,
-            DecidedBy::Policy,
-            false,
-        ),
+        Decision::Policy => (Some(case.draft.text.clone()), case.draft.action, DecidedBy::Policy, false),
         Decision::Approved { by, edited_response } => {
-            let edited = edited_response
-                .as_ref()
-                .is_some_and(|text| *text != case.draft.text);
+            let edited = edited_response.as_ref().is_some_and(|text| *text != case.draft.text);
             let response = edited_response.unwrap_or_else(|| case.draft.text.clone());
             (Some(response), case.draft.action, DecidedBy::Person(by), edited)
         }
         Decision::Refused { by } => (None, Action::Handoff, DecidedBy::Person(by), false),
     };
-    Resolution {
-        final_response,
-        action,
-        routing,
-        decided_by,
-        edited,
-    }
+    Resolution { final_response, action, routing, decided_by, edited }
 }
 
 /// Security and legal matters go to their own teams, everything else to the category's.
@@ -127,8 +103,5 @@ fn routing(case: Case<'_>, taxonomy: &Taxonomy) -> Routing {
     } else {
         taxonomy.team(&case.classification.category)
     };
-    Routing {
-        team: team.to_owned(),
-        priority: case.classification.priority,
-    }
+    Routing { team: team.to_owned(), priority: case.classification.priority }
 }

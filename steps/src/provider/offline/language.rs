@@ -64,11 +64,7 @@ impl LanguageFinder {
         };
         let letters = file.letters.into_iter().flat_map(spread).collect();
         let detector = Detector::with_allowlist(KNOWN.iter().map(|(lang, _)| *lang).collect());
-        Ok(Self {
-            words,
-            letters,
-            detector,
-        })
+        Ok(Self { words, letters, detector })
     }
 
     /// The language of `text`, whose words are `words`.
@@ -103,11 +99,7 @@ impl LanguageFinder {
                 *votes.entry(*language).or_default() += 1.0 / precise(languages.len()).sqrt();
             }
         }
-        for language in text
-            .chars()
-            .flat_map(char::to_lowercase)
-            .filter_map(|c| self.letters.get(&c))
-        {
+        for language in text.chars().flat_map(char::to_lowercase).filter_map(|c| self.letters.get(&c)) {
             *votes.entry(*language).or_default() += 0.5;
         }
         let mut votes: Vec<_> = votes.into_iter().collect();
@@ -140,10 +132,7 @@ mod tests {
     use super::{super::text::tokens, *};
 
     fn code(text: &str) -> String {
-        LanguageFinder::load()
-            .unwrap()
-            .language(text, &tokens(text))
-            .code()
+        LanguageFinder::load().unwrap().language(text, &tokens(text)).code()
     }
 
     #[test]

@@ -74,20 +74,13 @@ impl PriorityRules {
                 }
             }
         }
-        Ok(Self {
-            rules: file.rule,
-            phrases,
-        })
+        Ok(Self { rules: file.rule, phrases })
     }
 
     /// How pressing the ticket is whose words are `words`.
     pub(super) fn urgency(&self, language: Language, words: &[Token], around: Circumstances) -> Urgency {
         let holding = self.holding(language, words);
-        let rules = || {
-            holding
-                .iter()
-                .map(|(number, phrase)| (&self.rules[*number], phrase))
-        };
+        let rules = || holding.iter().map(|(number, phrase)| (&self.rules[*number], phrase));
         let mut reasons: Vec<_> = rules().map(|(rule, phrase)| reason(rule, phrase)).collect();
         let mut points: i32 = rules().map(|(rule, _)| rule.points).sum();
         if around.sentiment.get() <= ANGRY {
@@ -98,22 +91,13 @@ impl PriorityRules {
             points += LEISURELY;
             reasons.push(format!("priority: the matter can wait ({LEISURELY})"));
         }
-        let ceiling = rules()
-            .map(|(rule, _)| rule.ceiling)
-            .max()
-            .unwrap_or(Priority::High);
-        Urgency {
-            priority: level(points).min(ceiling),
-            reasons,
-        }
+        let ceiling = rules().map(|(rule, _)| rule.ceiling).max().unwrap_or(Priority::High);
+        Urgency { priority: level(points).min(ceiling), reasons }
     }
 
     /// Risks that the rules name.
     pub(super) fn risks(&self, language: Language, words: &[Token]) -> BTreeSet<Risk> {
-        self.holding(language, words)
-            .keys()
-            .filter_map(|number| self.rules[*number].risk)
-            .collect()
+        self.holding(language, words).keys().filter_map(|number| self.rules[*number].risk).collect()
     }
 
     /// Rules that hold, each with the first phrase that made it hold.
@@ -127,13 +111,7 @@ impl PriorityRules {
 }
 
 fn reason(rule: &Rule, phrase: &str) -> String {
-    format!(
-        "priority: {} ({:+}, {}: “{}”)",
-        rule.says,
-        rule.points,
-        rule.name,
-        phrase.replace('*', "…")
-    )
+    format!("priority: {} ({:+}, {}: “{}”)", rule.says, rule.points, rule.name, phrase.replace('*', "…"))
 }
 
 const fn level(points: i32) -> Priority {
@@ -153,14 +131,8 @@ mod tests {
     use super::{super::text::tokens, *};
 
     fn priority(language: Language, text: &str) -> Priority {
-        let around = Circumstances {
-            leisurely: false,
-            sentiment: Sentiment::NEUTRAL,
-        };
-        PriorityRules::load()
-            .unwrap()
-            .urgency(language, &tokens(text), around)
-            .priority
+        let around = Circumstances { leisurely: false, sentiment: Sentiment::NEUTRAL };
+        PriorityRules::load().unwrap().urgency(language, &tokens(text), around).priority
     }
 
     #[test]
@@ -183,33 +155,16 @@ mod tests {
         let text = "You charged me twice, my lawyer will sue you, this is the fourth message, I demand it immediately, \
                     the deadline is Friday, all our users complain";
         assert_eq!(priority(Language::EN, text), Priority::High);
-        assert_eq!(
-            priority(Language::DE, "Es wurde doppelt abgebucht."),
-            Priority::High
-        );
+        assert_eq!(priority(Language::DE, "Es wurde doppelt abgebucht."), Priority::High);
     }
 
     #[test]
     fn what_can_wait_waits() {
-        assert_eq!(
-            priority(Language::EN, "Which limit applies? Just curious."),
-            Priority::Low
-        );
-        assert_eq!(
-            priority(Language::EN, "My invoice is wrong, no rush."),
-            Priority::Medium
-        );
-        let around = Circumstances {
-            leisurely: true,
-            sentiment: Sentiment::NEUTRAL,
-        };
+        assert_eq!(priority(Language::EN, "Which limit applies? Just curious."), Priority::Low);
+        assert_eq!(priority(Language::EN, "My invoice is wrong, no rush."), Priority::Medium);
+        let around = Circumstances { leisurely: true, sentiment: Sentiment::NEUTRAL };
         let rules = PriorityRules::load().unwrap();
-        assert_eq!(
-            rules
-                .urgency(Language::EN, &tokens("Dark mode, please"), around)
-                .priority,
-            Priority::Low
-        );
+        assert_eq!(rules.urgency(Language::EN, &tokens("Dark mode, please"), around).priority, Priority::Low);
         let hacked = rules.urgency(Language::EN, &tokens("I was hacked"), around);
         assert_eq!(hacked.priority, Priority::Urgent);
         assert!(hacked.reasons[0].contains("hacked"), "{:?}", hacked.reasons);

@@ -17,10 +17,7 @@ pub struct Message<'a> {
 
 impl<'a> From<&'a NewTicket> for Message<'a> {
     fn from(ticket: &'a NewTicket) -> Self {
-        Self {
-            subject: ticket.subject.as_str(),
-            body: ticket.body.as_str(),
-        }
+        Self { subject: ticket.subject.as_str(), body: ticket.body.as_str() }
     }
 }
 
@@ -55,11 +52,7 @@ impl Reading {
         let (subject_words, own_words) = (tokens(&subject.own), tokens(&body.own));
         let all: Vec<Token> = subject_words.iter().chain(&own_words).cloned().collect();
         let language = languages.language(&format!("{}\n{}", subject.own, body.own), &all);
-        let addressed = subject
-            .instructions
-            .into_iter()
-            .chain(body.instructions)
-            .collect();
+        let addressed = subject.instructions.into_iter().chain(body.instructions).collect();
         Self {
             subject: subject.own,
             own: body.own,
@@ -79,14 +72,7 @@ impl Reading {
     /// Words of subject and own passages; no sentence reaches from one into the other.
     pub(super) fn words(&self) -> Vec<Token> {
         let beyond = self.subject_words.last().map_or(0, |word| word.sentence + 1);
-        let shift = |word: &Token| Token {
-            sentence: word.sentence + beyond,
-            ..word.clone()
-        };
-        self.subject_words
-            .iter()
-            .cloned()
-            .chain(self.own_words.iter().map(shift))
-            .collect()
+        let shift = |word: &Token| Token { sentence: word.sentence + beyond, ..word.clone() };
+        self.subject_words.iter().cloned().chain(self.own_words.iter().map(shift)).collect()
     }
 }

@@ -73,12 +73,7 @@ impl MoodWords {
     pub(super) fn sentiment(&self, language: Language, text: &str, words: &[Token]) -> Sentiment {
         let shouting = is_shouting(words);
         let sum = self.sum(language, words, shouting);
-        let marks = text
-            .chars()
-            .filter(|c| matches!(c, '!' | '！'))
-            .take(4)
-            .map(|_| 0.3)
-            .sum::<f64>();
+        let marks = text.chars().filter(|c| matches!(c, '!' | '！')).take(4).map(|_| 0.3).sum::<f64>();
         let faces: f64 = text.chars().map(face).sum();
         let stress = if shouting { -3.0 } else { 0.0 };
         let total = sum + sum.signum() * marks + faces + stress;
@@ -106,22 +101,10 @@ impl MoodWords {
         let shaded = moods.map(|(start, weight)| {
             let mut strength = weight.abs();
             strength += if near(start, Shade::More) { DEGREE } else { 0.0 };
-            strength -= if near(start, Shade::Less) {
-                DEGREE.min(strength / 2.0)
-            } else {
-                0.0
-            };
-            strength += if words[start].shouted && !shouting {
-                SHOUTED
-            } else {
-                0.0
-            };
+            strength -= if near(start, Shade::Less) { DEGREE.min(strength / 2.0) } else { 0.0 };
+            strength += if words[start].shouted && !shouting { SHOUTED } else { 0.0 };
             strength *= if weight > 0.0 { POLITE } else { 1.0 };
-            let turned = if near(start, Shade::Negation) && weight.abs() > 1.0 {
-                NEGATED
-            } else {
-                1.0
-            };
+            let turned = if near(start, Shade::Negation) && weight.abs() > 1.0 { NEGATED } else { 1.0 };
             strength * weight.signum() * turned
         });
         shaded.sum()
@@ -158,9 +141,7 @@ fn face(c: char) -> f64 {
 fn to_scale(compound: f64) -> Sentiment {
     let wide = if compound < 0.0 { 4.0 } else { 5.0 };
     let target = compound.mul_add(wide, 5.0).round();
-    let score = (1_u8..=10)
-        .find(|score| f64::from(*score) >= target)
-        .unwrap_or(10);
+    let score = (1_u8..=10).find(|score| f64::from(*score) >= target).unwrap_or(10);
     Sentiment::parse(score).unwrap_or(Sentiment::NEUTRAL)
 }
 
@@ -169,23 +150,14 @@ mod tests {
     use super::{super::text::tokens, *};
 
     fn score(language: Language, text: &str) -> u8 {
-        MoodWords::load()
-            .unwrap()
-            .sentiment(language, text, &tokens(text))
-            .get()
+        MoodWords::load().unwrap().sentiment(language, text, &tokens(text)).get()
     }
 
     #[test]
     fn the_scale_runs_from_fury_to_delight() {
-        let fury = score(
-            Language::EN,
-            "This is outrageous, you are thieves! Worst company ever!!!",
-        );
+        let fury = score(Language::EN, "This is outrageous, you are thieves! Worst company ever!!!");
         let calm = score(Language::EN, "Which plan includes the export?");
-        let delight = score(
-            Language::EN,
-            "Your team is wonderful, I love the lamp. Excellent service!",
-        );
+        let delight = score(Language::EN, "Your team is wonderful, I love the lamp. Excellent service!");
         assert!(fury <= 2, "{fury}");
         assert_eq!(calm, 5);
         assert!(delight >= 8, "{delight}");
@@ -194,10 +166,7 @@ mod tests {
     #[test]
     fn negation_turns_and_degree_raises() {
         let good = score(Language::EN, "The service is good and the staff is helpful");
-        let not_good = score(
-            Language::EN,
-            "The service is not good and the staff is not helpful",
-        );
+        let not_good = score(Language::EN, "The service is not good and the staff is not helpful");
         assert!(not_good < 5 && good > 5, "{not_good} {good}");
         assert!(
             score(Language::DE, "Ich bin sehr enttäuscht, sehr schlecht")
@@ -219,21 +188,13 @@ mod tests {
                 "Das ist eine Frechheit, ich bin wütend!",
                 "Der Service ist hervorragend, ich bin begeistert!",
             ),
-            (
-                Language::ES,
-                "¡Es una estafa, una vergüenza!",
-                "El servicio es excelente, me encanta",
-            ),
+            (Language::ES, "¡Es una estafa, una vergüenza!", "El servicio es excelente, me encanta"),
             (
                 Language::FR,
                 "C'est une arnaque, c'est inacceptable !",
                 "Le service est excellent, je suis ravie",
             ),
-            (
-                Language::PT,
-                "Isto é uma vergonha, um absurdo!",
-                "O atendimento é excelente, adoro a loja",
-            ),
+            (Language::PT, "Isto é uma vergonha, um absurdo!", "O atendimento é excelente, adoro a loja"),
         ] {
             assert!(score(language, bad) <= 3, "{bad}: {}", score(language, bad));
             assert!(score(language, good) >= 7, "{good}: {}", score(language, good));

@@ -33,12 +33,7 @@ impl Descriptions {
     /// How like `words` are to the description of the category with that number.
     pub(super) fn likeness(&self, category: usize, words: &[Token]) -> f64 {
         let own: HashSet<String> = words.iter().map(|token| stem(&token.word)).collect();
-        let shared = self
-            .words
-            .get(category)
-            .into_iter()
-            .flatten()
-            .filter(|word| own.contains(*word));
+        let shared = self.words.get(category).into_iter().flatten().filter(|word| own.contains(*word));
         let sum: f64 = shared.filter_map(|word| self.rarity.get(word)).sum();
         (sum * STEP).min(MOST)
     }
@@ -47,10 +42,7 @@ impl Descriptions {
 fn words_of(entry: &CategoryEntry) -> HashSet<String> {
     let texts = entry.examples.iter().chain(std::iter::once(&entry.description));
     let words = texts.flat_map(|text| tokens(text)).map(|token| token.word);
-    words
-        .filter(|word| word.chars().count() >= SHORTEST)
-        .map(|word| stem(&word))
-        .collect()
+    words.filter(|word| word.chars().count() >= SHORTEST).map(|word| stem(&word)).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a handful of categories")]
@@ -68,19 +60,12 @@ mod tests {
         let taxonomy = Taxonomy::built_in().unwrap();
         let descriptions = Descriptions::of(taxonomy.categories());
         let words = tokens("The server has an outage and pages do not load");
-        let likeness: Vec<f64> = (0..taxonomy.categories().len())
-            .map(|c| descriptions.likeness(c, &words))
-            .collect();
-        let technical = taxonomy
-            .categories()
-            .iter()
-            .position(|entry| entry.name.as_str() == "technical")
-            .unwrap();
+        let likeness: Vec<f64> =
+            (0..taxonomy.categories().len()).map(|c| descriptions.likeness(c, &words)).collect();
+        let technical =
+            taxonomy.categories().iter().position(|entry| entry.name.as_str() == "technical").unwrap();
         assert!(
-            likeness
-                .iter()
-                .enumerate()
-                .all(|(c, value)| c == technical || *value < likeness[technical]),
+            likeness.iter().enumerate().all(|(c, value)| c == technical || *value < likeness[technical]),
             "{likeness:?}"
         );
     }

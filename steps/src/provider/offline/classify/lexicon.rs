@@ -46,29 +46,15 @@ impl Lexicon {
         let mut languages = HashSet::from([Language::EN]);
         for (category, entry) in categories.iter().enumerate() {
             for keyword in &entry.keywords {
-                phrases.add(
-                    keyword.language,
-                    &keyword.phrase,
-                    Vote {
-                        category,
-                        weight: keyword.weight,
-                    },
-                )?;
+                phrases.add(keyword.language, &keyword.phrase, Vote { category, weight: keyword.weight })?;
                 languages.insert(keyword.language);
             }
         }
         let known = |language: Language| phrases.of(language).single_words().map(|(word, _)| word);
-        let spelling = languages
-            .into_iter()
-            .map(|language| (language, Spelling::of(known(language))))
-            .collect();
+        let spelling =
+            languages.into_iter().map(|language| (language, Spelling::of(known(language)))).collect();
         let descriptions = Descriptions::of(&categories);
-        Ok(Self {
-            categories,
-            phrases,
-            spelling,
-            descriptions,
-        })
+        Ok(Self { categories, phrases, spelling, descriptions })
     }
 
     /// How much speaks for each category, in the taxonomy's order.
@@ -87,11 +73,7 @@ impl Lexicon {
         }
         let sums: Vec<f64> = tally.iter().map(|words| words.values().sum()).collect();
         let shares = probabilities(&sums);
-        let rows = self
-            .categories
-            .iter()
-            .zip(tally)
-            .zip(sums.into_iter().zip(shares));
+        let rows = self.categories.iter().zip(tally).zip(sums.into_iter().zip(shares));
         rows.map(|((entry, words), (score, probability))| CategoryScore {
             category: entry.name.clone(),
             score,
@@ -104,20 +86,13 @@ impl Lexicon {
     /// Adds the phrases in `words`. At each place the longest phrase counts; a phrase that comes again counts less.
     fn count(&self, tally: &mut Tally, language: Language, words: &[Token], factor: f64) {
         let corrected = self.corrected(language, words);
-        let own = self
-            .phrases
-            .of(language)
-            .matches(&corrected)
-            .into_iter()
-            .map(|place| (place, 1.0));
+        let own = self.phrases.of(language).matches(&corrected).into_iter().map(|place| (place, 1.0));
         let borrowed = if language == Language::EN {
             Vec::new()
         } else {
             self.phrases.of(Language::EN).matches(&corrected)
         };
-        let mut places: Vec<_> = own
-            .chain(borrowed.into_iter().map(|place| (place, BORROWED)))
-            .collect();
+        let mut places: Vec<_> = own.chain(borrowed.into_iter().map(|place| (place, BORROWED))).collect();
         places.sort_by_key(|(place, _)| (std::cmp::Reverse(place.end - place.start), place.start));
         let mut taken: HashMap<usize, usize> = HashMap::new();
         let mut seen: HashMap<(&str, usize), i32> = HashMap::new();
@@ -128,11 +103,8 @@ impl Lexicon {
             }
             taken.extend((place.start..place.end).map(|at| (at, length)));
             let times = seen.entry((place.phrase, place.value.category)).or_default();
-            let doubted = if corrected[place.start].word == words[place.start].word {
-                1.0
-            } else {
-                CORRECTED
-            };
+            let doubted =
+                if corrected[place.start].word == words[place.start].word { 1.0 } else { CORRECTED };
             let weight = place.value.weight * factor * share * doubted * 0.4_f64.powi(*times);
             *times += 1;
             *tally[place.value.category]
@@ -142,18 +114,11 @@ impl Lexicon {
     }
 
     fn corrected(&self, language: Language, words: &[Token]) -> Vec<Token> {
-        let Some(spelling) = self
-            .spelling
-            .get(&language)
-            .or_else(|| self.spelling.get(&Language::EN))
-        else {
+        let Some(spelling) = self.spelling.get(&language).or_else(|| self.spelling.get(&Language::EN)) else {
             return words.to_vec();
         };
         let correct = |token: &Token| match spelling.correct(&token.word) {
-            Some(word) => Token {
-                word: word.to_owned(),
-                ..token.clone()
-            },
+            Some(word) => Token { word: word.to_owned(), ..token.clone() },
             None => token.clone(),
         };
         words.iter().map(correct).collect()

@@ -63,15 +63,8 @@ impl Classifier<'_> {
         let words = reading.words();
         let sentiment_score = self.moods.sentiment(reading.language, &reading.text(), &words);
         let verdict = self.verdict(&scores);
-        let leisurely = if verdict.clear {
-            self.waits(&verdict.category)
-        } else {
-            words.len() <= FEW_WORDS
-        };
-        let around = Circumstances {
-            leisurely,
-            sentiment: sentiment_score,
-        };
+        let leisurely = if verdict.clear { self.waits(&verdict.category) } else { words.len() <= FEW_WORDS };
+        let around = Circumstances { leisurely, sentiment: sentiment_score };
         let urgency = self.rules.urgency(reading.language, &words, around);
         let mut reasons = verdict.reasons;
         reasons.extend(urgency.reasons);
@@ -90,9 +83,7 @@ impl Classifier<'_> {
     }
 
     fn verdict(self, scores: &[CategoryScore]) -> Verdict {
-        let best = scores
-            .iter()
-            .max_by(|left, right| left.probability.total_cmp(&right.probability));
+        let best = scores.iter().max_by(|left, right| left.probability.total_cmp(&right.probability));
         match best {
             Some(best) if best.probability >= CLEAR_FROM => Verdict {
                 category: best.category.clone(),
@@ -121,10 +112,7 @@ impl Classifier<'_> {
 
 fn unclear(best: Option<&CategoryScore>) -> String {
     match best.filter(|best| !best.words.is_empty()) {
-        Some(best) => format!(
-            "category unclear: nearest is {} ({})",
-            best.category, best.words[0]
-        ),
+        Some(best) => format!("category unclear: nearest is {} ({})", best.category, best.words[0]),
         None => "category unclear: no known words".to_owned(),
     }
 }
@@ -138,10 +126,7 @@ struct Verdict {
 
 /// Turns scores into probabilities that add up to one.
 fn probabilities(scores: &[f64]) -> Vec<f64> {
-    let raised: Vec<f64> = scores
-        .iter()
-        .map(|score| (score + PRIOR).powf(SHARPNESS))
-        .collect();
+    let raised: Vec<f64> = scores.iter().map(|score| (score + PRIOR).powf(SHARPNESS)).collect();
     let sum: f64 = raised.iter().sum();
     raised.into_iter().map(|share| share / sum).collect()
 }

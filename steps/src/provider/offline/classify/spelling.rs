@@ -50,23 +50,16 @@ impl Spelling {
 
 fn shortened(word: &str) -> HashSet<String> {
     let chars: Vec<char> = word.chars().collect();
-    let without = |gone: usize| {
-        chars
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| *at != gone)
-            .map(|(_, c)| *c)
-            .collect()
-    };
+    let without =
+        |gone: usize| chars.iter().enumerate().filter(|(at, _)| *at != gone).map(|(_, c)| *c).collect();
     (0..chars.len()).map(without).collect()
 }
 
 /// Whether two words differ in two neighbouring letters that changed places.
 fn is_swap(left: &str, right: &str) -> bool {
     let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
-    let differing: Vec<usize> = (0..left.len().min(right.len()))
-        .filter(|at| left[*at] != right[*at])
-        .collect();
+    let differing: Vec<usize> =
+        (0..left.len().min(right.len())).filter(|at| left[*at] != right[*at]).collect();
     match differing.as_slice() {
         [a, b] => left.len() == right.len() && a + 1 == *b && left[*a] == right[*b] && left[*b] == right[*a],
         _ => false,

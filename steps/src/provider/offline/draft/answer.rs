@@ -43,22 +43,14 @@ impl<'a> Passages<'a> {
             let summary = (rank > 0).then_some(&article.summary);
             for text in article.good_to_know.iter().chain(summary) {
                 let words = content(&tokens(text), |word| languages.is_frequent(word));
-                passages.push(Passage {
-                    article: &article.id,
-                    text,
-                    words,
-                });
+                passages.push(Passage { article: &article.id, text, words });
             }
         }
         let mut holders = BTreeMap::new();
         for word in passages.iter().flat_map(|passage| &passage.words) {
             *holders.entry(word.clone()).or_default() += 1;
         }
-        Self {
-            list: passages,
-            holders,
-            languages,
-        }
+        Self { list: passages, holders, languages }
     }
 
     /// The passage that answers `ask`, with its article.
@@ -70,10 +62,7 @@ impl<'a> Passages<'a> {
             let sum: f64 = shared.iter().map(|word| self.rarity(word)).sum();
             (shared.len() >= FEWEST_SHARED).then(|| sum / whole.max(f64::MIN_POSITIVE))
         };
-        let rated = self
-            .list
-            .iter()
-            .filter_map(|passage| Some((share(passage)?, passage)));
+        let rated = self.list.iter().filter_map(|passage| Some((share(passage)?, passage)));
         let (share, best) = rated.max_by(|left, right| left.0.total_cmp(&right.0))?;
         (share >= ENOUGH).then_some((best.article, best.text))
     }
@@ -93,9 +82,8 @@ impl<'a> Passages<'a> {
         let told = self.content(text);
         let own = self.list.iter().filter(|passage| *passage.article == article.id);
         let of_facts = own.filter(|passage| article.good_to_know.iter().any(|fact| fact == passage.text));
-        let mut rated: Vec<_> = of_facts
-            .map(|passage| (told.intersection(&passage.words).count(), passage.text))
-            .collect();
+        let mut rated: Vec<_> =
+            of_facts.map(|passage| (told.intersection(&passage.words).count(), passage.text)).collect();
         rated.retain(|(shared, _)| *shared >= FEWEST_TOLD);
         rated.sort_by_key(|(shared, _)| std::cmp::Reverse(*shared));
         rated.into_iter().take(most).map(|(_, text)| text).collect()

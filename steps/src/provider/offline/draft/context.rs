@@ -82,35 +82,16 @@ fn details(wording: &Wording, category: &str, found: &Extraction) -> String {
     let product: Vec<String> = found.product.iter().cloned().collect();
     let order = ("order", found.order_ids.as_slice());
     let kinds = match category {
-        "order" => vec![
-            order,
-            ("product", product.as_slice()),
-            ("amount", amounts.as_slice()),
-        ],
-        "billing" => vec![
-            order,
-            ("invoice", found.invoice_ids.as_slice()),
-            ("amount", amounts.as_slice()),
-        ],
-        "technical" => vec![
-            ("error", found.error_codes.as_slice()),
-            ("version", found.versions.as_slice()),
-        ],
+        "order" => vec![order, ("product", product.as_slice()), ("amount", amounts.as_slice())],
+        "billing" => vec![order, ("invoice", found.invoice_ids.as_slice()), ("amount", amounts.as_slice())],
+        "technical" => vec![("error", found.error_codes.as_slice()), ("version", found.versions.as_slice())],
         _ => Vec::new(),
     };
     let named = |(kind, values): &(&str, &[String])| {
-        values
-            .iter()
-            .take(MOST)
-            .map(|value| named(wording, kind, value))
-            .collect::<Vec<_>>()
+        values.iter().take(MOST).map(|value| named(wording, kind, value)).collect::<Vec<_>>()
     };
     let named: Vec<String> = kinds.iter().flat_map(named).collect();
-    if named.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", named.join(", "))
-    }
+    if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) }
 }
 
 /// "error 503" stays what it is: the word for its kind stands there already.

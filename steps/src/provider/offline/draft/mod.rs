@@ -76,10 +76,7 @@ impl<'a> Drafter<'a> {
         let text = self
             .templates
             .fill(&template, &plan.context(wording))
-            .map_err(|source| DraftError {
-                template: template.clone(),
-                source,
-            })?;
+            .map_err(|source| DraftError { template: template.clone(), source })?;
         Ok(Draft {
             text,
             language: wording.language,

@@ -92,17 +92,10 @@ impl<'a> Plan<'a> {
         let style = Style::of(request.review_notes);
         let extraction = request.extraction;
         let matter = drafter.extractor.matters().of(extraction.issue_type);
-        let articles = ranked(
-            request,
-            matter.and_then(|matter| matter.article.as_deref()),
-            language,
-            &style,
-        );
+        let articles = ranked(request, matter.and_then(|matter| matter.article.as_deref()), language, &style);
         let vague = is_vague(reading, extraction);
         let unmet = |needs: &[Need]| -> Vec<&'static str> {
-            let open = needs
-                .iter()
-                .filter(|need| !need.is_met(extraction, &reading.text()));
+            let open = needs.iter().filter(|need| !need.is_met(extraction, &reading.text()));
             open.map(|need| need.key()).collect()
         };
         let mut plan = Self {
@@ -124,12 +117,8 @@ impl<'a> Plan<'a> {
             } else {
                 matter.map_or_else(Vec::new, |matter| unmet(&matter.needs))
             },
-            helps: matter
-                .filter(|_| style.is_full())
-                .map_or_else(Vec::new, |matter| unmet(&matter.helps)),
-            next: matter
-                .map(|matter| matter.next.as_str())
-                .or((!vague).then_some("info")),
+            helps: matter.filter(|_| style.is_full()).map_or_else(Vec::new, |matter| unmet(&matter.helps)),
+            next: matter.map(|matter| matter.next.as_str()).or((!vague).then_some("info")),
         };
         if style.repeats() {
             plan.take_up(drafter, reading, extraction, &articles, style.states_facts());
@@ -154,11 +143,7 @@ impl<'a> Plan<'a> {
         let passages = Passages::of(articles, drafter.languages);
         for ask in &found.asks {
             let quote = one_line(contacts, ask, QUOTE);
-            let shown = self
-                .article
-                .as_ref()
-                .filter(|_| answers)
-                .map(|shown| shown.article);
+            let shown = self.article.as_ref().filter(|_| answers).map(|shown| shown.article);
             let fresh = |answer: &(&ArticleId, &str)| {
                 answers && !self.answered.iter().any(|point| point.answer == answer.1)
             };
@@ -166,10 +151,7 @@ impl<'a> Plan<'a> {
                 _ if quote.is_empty() => {}
                 Some((article, text)) => {
                     self.answering.push(article);
-                    self.answered.push(Point {
-                        ask: quote,
-                        answer: text.to_owned(),
-                    });
+                    self.answered.push(Point { ask: quote, answer: text.to_owned() });
                 }
                 None if shown.is_some_and(|article| passages.covers(article, ask)) => {
                     self.covered.push(quote);
@@ -178,9 +160,7 @@ impl<'a> Plan<'a> {
             }
         }
         if let Some(shown) = &mut self.article {
-            shown
-                .facts
-                .retain(|fact| !self.answered.iter().any(|point| point.answer == *fact));
+            shown.facts.retain(|fact| !self.answered.iter().any(|point| point.answer == *fact));
         }
     }
 
@@ -206,11 +186,7 @@ impl<'a> Plan<'a> {
 
     /// Articles whose content the draft shows.
     pub(super) fn cited(&self) -> Vec<ArticleId> {
-        let mut cited: Vec<ArticleId> = self
-            .article
-            .iter()
-            .map(|shown| shown.article.id.clone())
-            .collect();
+        let mut cited: Vec<ArticleId> = self.article.iter().map(|shown| shown.article.id.clone()).collect();
         for article in self.answering.iter().filter(|_| self.action != Action::Handoff) {
             if !cited.contains(article) {
                 cited.push((*article).clone());
@@ -227,47 +203,23 @@ fn ranked<'a>(
     language: Language,
     style: &Style,
 ) -> Vec<&'a Article> {
-    let hits = request
-        .research
-        .articles
-        .iter()
-        .filter(|hit| hit.score.get() >= RELEVANT);
+    let hits = request.research.articles.iter().filter(|hit| hit.score.get() >= RELEVANT);
     let mut rated: Vec<(f64, &Article)> = hits
         .filter_map(|hit| {
-            Some((
-                hit.score.get(),
-                request
-                    .articles
-                    .iter()
-                    .find(|article| article.id == hit.article_id)?,
-            ))
+            Some((hit.score.get(), request.articles.iter().find(|article| article.id == hit.article_id)?))
         })
         .filter(|(_, article)| style.shows_foreign_articles() || article.language == language)
         .map(|(score, article)| {
-            let spoken = if article.language == language {
-                SAME_LANGUAGE
-            } else {
-                0.0
-            };
-            let fitting = if article.category == request.classification.category {
-                SAME_CATEGORY
-            } else {
-                0.0
-            };
-            let expected = if usual.is_some_and(|usual| is_version_of(&article.id, usual)) {
-                USUAL
-            } else {
-                0.0
-            };
+            let spoken = if article.language == language { SAME_LANGUAGE } else { 0.0 };
+            let fitting =
+                if article.category == request.classification.category { SAME_CATEGORY } else { 0.0 };
+            let expected =
+                if usual.is_some_and(|usual| is_version_of(&article.id, usual)) { USUAL } else { 0.0 };
             (score + spoken + fitting + expected, article)
         })
         .collect();
     rated.sort_by(|left, right| right.0.total_cmp(&left.0));
-    rated
-        .into_iter()
-        .take(MOST_ARTICLES)
-        .map(|(_, article)| article)
-        .collect()
+    rated.into_iter().take(MOST_ARTICLES).map(|(_, article)| article).collect()
 }
 
 /// `track-order-de` is a version of `track-order`.
@@ -284,24 +236,10 @@ fn shown<'a>(
     style: &Style,
 ) -> Option<Shown<'a>> {
     let article = articles.first()?;
-    let most_facts = if style.states_facts() && style.is_full() {
-        MOST_FACTS
-    } else {
-        0
-    };
+    let most_facts = if style.states_facts() && style.is_full() { MOST_FACTS } else { 0 };
     let facts = Passages::of(articles, drafter.languages).facts(article, &reading.text(), most_facts);
-    let steps = article
-        .steps
-        .iter()
-        .take(MOST_STEPS)
-        .map(String::as_str)
-        .collect();
-    Some(Shown {
-        article,
-        foreign: article.language != language,
-        steps,
-        facts,
-    })
+    let steps = article.steps.iter().take(MOST_STEPS).map(String::as_str).collect();
+    Some(Shown { article, foreign: article.language != language, steps, facts })
 }
 
 fn cause(request: &DraftRequest<'_>, vague: bool) -> Option<Cause> {

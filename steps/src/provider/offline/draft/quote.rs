@@ -6,12 +6,7 @@ use crate::provider::offline::extract::Contacts;
 /// `text` as a quote of at most `most` characters; empty when nothing is left of it.
 pub(in super::super) fn one_line(contacts: &Contacts, text: &str, most: usize) -> String {
     let mut bare = text.to_owned();
-    let private = [
-        contacts.urls(text),
-        contacts.emails(text),
-        contacts.cards(text),
-        contacts.phones(text),
-    ];
+    let private = [contacts.urls(text), contacts.emails(text), contacts.cards(text), contacts.phones(text)];
     for found in private.iter().flatten() {
         bare = bare.replace(found.as_str(), "…");
     }
@@ -59,10 +54,7 @@ mod tests {
 
     #[test]
     fn a_quote_is_one_short_line() {
-        assert_eq!(
-            quoted("1. Could you\n  send it   again?"),
-            "Could you send it again?"
-        );
+        assert_eq!(quoted("1. Could you\n  send it   again?"), "Could you send it again?");
         let long = quoted(&"word ".repeat(40));
         assert!(long.chars().count() <= 62 && long.ends_with(" …"), "{long}");
     }

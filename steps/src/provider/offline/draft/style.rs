@@ -10,12 +10,7 @@ pub(super) struct Style(BTreeSet<ViolationCode>);
 impl Style {
     /// Reads notes of the form `code: detail`; notes of another form are for people.
     pub(super) fn of(notes: &[String]) -> Self {
-        Self(
-            notes
-                .iter()
-                .filter_map(|note| ViolationCode::parse(note.split(':').next()?.trim()))
-                .collect(),
-        )
+        Self(notes.iter().filter_map(|note| ViolationCode::parse(note.split(':').next()?.trim())).collect())
     }
 
     /// Whether the ticket's words and numbers may be shown.
@@ -56,10 +51,7 @@ mod tests {
 
     #[test]
     fn notes_take_away_what_they_name() {
-        let notes = [
-            "foreign_link: https://x.example".to_owned(),
-            "a person has to look".to_owned(),
-        ];
+        let notes = ["foreign_link: https://x.example".to_owned(), "a person has to look".to_owned()];
         let style = Style::of(&notes);
         assert!(
             !style.repeats() && style.states_facts() && style.shows_foreign_articles() && style.is_full()

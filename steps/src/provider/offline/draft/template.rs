@@ -18,17 +18,9 @@ impl Templates {
     pub(in super::super) fn load() -> Result<Self, OfflineError> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_syntax(
-            SyntaxConfig::builder()
-                .trim_blocks(true)
-                .lstrip_blocks(true)
-                .build()?,
-        );
+        environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
         for folder in FILES.dirs() {
-            for file in folder
-                .files()
-                .filter(|file| file.path().extension().is_some_and(|end| end == "md"))
-            {
+            for file in folder.files().filter(|file| file.path().extension().is_some_and(|end| end == "md")) {
                 let name = file.path().to_string_lossy().replace('\\', "/");
                 environment.add_template_owned(name, file.contents_utf8().unwrap_or_default().to_owned())?;
             }
@@ -38,10 +30,7 @@ impl Templates {
 
     /// Fills the template called `name`.
     pub(super) fn fill(&self, name: &str, context: &impl Serialize) -> Result<String, minijinja::Error> {
-        self.environment
-            .get_template(name)?
-            .render(Serde(context))
-            .map(|text| tidy(&text))
+        self.environment.get_template(name)?.render(Serde(context)).map(|text| tidy(&text))
     }
 }
 
@@ -71,10 +60,7 @@ mod tests {
         for language in ["en", "de", "es", "fr", "pt"] {
             for action in ["reply", "ask", "handoff"] {
                 assert!(
-                    templates
-                        .environment
-                        .get_template(&format!("{language}/{action}.md"))
-                        .is_ok(),
+                    templates.environment.get_template(&format!("{language}/{action}.md")).is_ok(),
                     "{language} {action}"
                 );
             }

@@ -33,10 +33,7 @@ impl Wording {
 
     /// `value` with the word for its kind: "order 48213".
     pub(super) fn detail(&self, kind: &str, value: &str) -> String {
-        self.file
-            .detail
-            .get(kind)
-            .map_or_else(|| value.to_owned(), |pattern| pattern.replace('%', value))
+        self.file.detail.get(kind).map_or_else(|| value.to_owned(), |pattern| pattern.replace('%', value))
     }
 
     /// What is asked for.
@@ -46,11 +43,7 @@ impl Wording {
 
     /// The team that works `category`.
     pub(super) fn team(&self, category: &str) -> &str {
-        self.file
-            .team
-            .get(category)
-            .or_else(|| self.file.team.get("general"))
-            .map_or("", String::as_str)
+        self.file.team.get(category).or_else(|| self.file.team.get("general")).map_or("", String::as_str)
     }
 
     /// What happens next.
@@ -70,37 +63,19 @@ impl Wordings {
     /// Reads the words that come with the program.
     pub(in super::super) fn load() -> Result<Self, OfflineError> {
         Ok(Self {
-            english: read(
-                Language::EN,
-                include_str!("../../../../templates/en/wording.toml"),
-            )?,
+            english: read(Language::EN, include_str!("../../../../templates/en/wording.toml"))?,
             others: vec![
-                read(
-                    Language::DE,
-                    include_str!("../../../../templates/de/wording.toml"),
-                )?,
-                read(
-                    Language::ES,
-                    include_str!("../../../../templates/es/wording.toml"),
-                )?,
-                read(
-                    Language::FR,
-                    include_str!("../../../../templates/fr/wording.toml"),
-                )?,
-                read(
-                    Language::PT,
-                    include_str!("../../../../templates/pt/wording.toml"),
-                )?,
+                read(Language::DE, include_str!("../../../../templates/de/wording.toml"))?,
+                read(Language::ES, include_str!("../../../../templates/es/wording.toml"))?,
+                read(Language::FR, include_str!("../../../../templates/fr/wording.toml"))?,
+                read(Language::PT, include_str!("../../../../templates/pt/wording.toml"))?,
             ],
         })
     }
 
     /// The words of `language`, or the English ones.
     pub(in super::super) fn of(&self, language: Language) -> &Wording {
-        self.others
-            .iter()
-            .find(|wording| wording.language == language)
-            .unwrap_or(&self.english)
+        self.others.iter().find(|wording| wording.language == language).unwrap_or(&self.english)
     }
 
     /// Whether there are words of `language`.
@@ -110,10 +85,7 @@ impl Wordings {
 }
 
 fn read(language: Language, text: &str) -> Result<Wording, OfflineError> {
-    Ok(Wording {
-        language,
-        file: toml::from_str(text)?,
-    })
+    Ok(Wording { language, file: toml::from_str(text)? })
 }
 
 #[cfg(test)]

@@ -73,19 +73,14 @@ impl Amounts {
     pub(super) fn find(&self, text: &str) -> Vec<Amount> {
         let first = self.sign_first.captures_iter(text);
         let last = self.sign_last.captures_iter(text);
-        let mut found: Vec<_> = first
-            .chain(last)
-            .filter_map(|captures| amount(text, &captures))
-            .collect();
+        let mut found: Vec<_> = first.chain(last).filter_map(|captures| amount(text, &captures)).collect();
         found.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
         let mut kept: Vec<Amount> = Vec::new();
         let mut reached = 0;
         for (range, amount) in found {
             if range.start >= reached {
                 reached = range.end;
-                if !kept
-                    .iter()
-                    .any(|known| known.value == amount.value && known.currency == amount.currency)
+                if !kept.iter().any(|known| known.value == amount.value && known.currency == amount.currency)
                 {
                     kept.push(amount);
                 }
@@ -96,15 +91,8 @@ impl Amounts {
 }
 
 fn amount(text: &str, captures: &Captures<'_>) -> Option<(std::ops::Range<usize>, Amount)> {
-    let (whole, number, sign) = (
-        captures.get(0)?,
-        captures.name("number")?,
-        captures.name("currency")?,
-    );
-    let cut_short = text[whole.end()..]
-        .chars()
-        .next()
-        .is_some_and(char::is_alphanumeric);
+    let (whole, number, sign) = (captures.get(0)?, captures.name("number")?, captures.name("currency")?);
+    let cut_short = text[whole.end()..].chars().next().is_some_and(char::is_alphanumeric);
     let goes_on = text[..whole.start()].ends_with(['.', ',']) && number.start() == whole.start();
     let word = sign.as_str().to_lowercase();
     let (_, currency) = CURRENCIES.iter().find(|(known, _)| *known == word)?;
@@ -112,14 +100,7 @@ fn amount(text: &str, captures: &Captures<'_>) -> Option<(std::ops::Range<usize>
         return None;
     }
     let value = decimal(number.as_str());
-    Some((
-        whole.range(),
-        Amount {
-            value,
-            currency: (*currency).to_owned(),
-            text: whole.as_str().to_owned(),
-        },
-    ))
+    Some((whole.range(), Amount { value, currency: (*currency).to_owned(), text: whole.as_str().to_owned() }))
 }
 
 /// Writes `1.234,56` and `1,234.56` alike as `1234.56`: a mark before the last one or two digits is the decimal one.
@@ -137,10 +118,7 @@ mod tests {
 
     fn find(text: &str) -> Vec<(String, String)> {
         let amounts = Amounts::load().unwrap().find(text);
-        amounts
-            .into_iter()
-            .map(|amount| (amount.value, amount.currency))
-            .collect()
+        amounts.into_iter().map(|amount| (amount.value, amount.currency)).collect()
     }
 
     #[test]
@@ -169,13 +147,7 @@ mod tests {
 
     #[test]
     fn numbers_without_currency_are_no_sums() {
-        for text in [
-            "order 48213",
-            "I paid 64.90 for it",
-            "$5k",
-            "3 realistic ideas",
-            "v4.12.1",
-        ] {
+        for text in ["order 48213", "I paid 64.90 for it", "$5k", "3 realistic ideas", "v4.12.1"] {
             assert!(find(text).is_empty(), "{text}: {:?}", find(text));
         }
     }

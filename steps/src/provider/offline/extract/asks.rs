@@ -42,11 +42,7 @@ impl Asks {
     /// The asks of the customer's own passages; of the subject when the body has none.
     pub(super) fn find(&self, reading: &Reading) -> Vec<String> {
         let own = self.among(reading.language, &reading.own);
-        if own.is_empty() {
-            self.among(reading.language, &reading.subject)
-        } else {
-            own
-        }
+        if own.is_empty() { self.among(reading.language, &reading.subject) } else { own }
     }
 
     fn among(&self, language: Language, text: &str) -> Vec<String> {
@@ -59,16 +55,9 @@ impl Asks {
             if words.len() < FEWEST_WORDS || is_courtesy || sentence.chars().count() > LONGEST {
                 continue;
             }
-            if sentence
-                .trim_end_matches(['"', '”', '»', ')', '\'', '!'])
-                .ends_with(['?', '？'])
-            {
+            if sentence.trim_end_matches(['"', '”', '»', ')', '\'', '!']).ends_with(['?', '？']) {
                 questions.push((range.start, sentence));
-            } else if !self
-                .request
-                .matches(language, &tokens(&without_quotes(sentence)))
-                .is_empty()
-            {
+            } else if !self.request.matches(language, &tokens(&without_quotes(sentence))).is_empty() {
                 requests.push((range.start, sentence));
             }
         }
@@ -102,20 +91,13 @@ mod tests {
     #[test]
     fn questions_and_requests_are_asks_in_their_order() {
         let text = "My label is missing. Please send it again. It is late. When will it come?";
-        assert_eq!(
-            asks(Language::EN, text),
-            ["Please send it again.", "When will it come?"]
-        );
+        assert_eq!(asks(Language::EN, text), ["Please send it again.", "When will it come?"]);
         assert_eq!(
             asks(Language::DE, "Ich bitte Sie, den Betrag zu erstatten. Danke."),
             ["Ich bitte Sie, den Betrag zu erstatten."]
         );
         assert_eq!(
-            asks(
-                Language::FR,
-                "Merci de m'envoyer la facture. Veuillez agréer mes salutations."
-            )
-            .len(),
+            asks(Language::FR, "Merci de m'envoyer la facture. Veuillez agréer mes salutations.").len(),
             1
         );
     }

@@ -41,9 +41,7 @@ impl Codes {
             for captures in pattern.captures_iter(text) {
                 if let (Some(whole), Some(number)) = (captures.get(0), captures.get(1)) {
                     let known = found.iter().any(|(_, _, other)| *other == number.as_str());
-                    let priced = text[number.end()..]
-                        .trim_start()
-                        .starts_with(['€', '$', '£', '%']);
+                    let priced = text[number.end()..].trim_start().starts_with(['€', '$', '£', '%']);
                     if !known && !priced {
                         found.push((whole.start(), whole.as_str(), number.as_str()));
                     }
@@ -62,14 +60,8 @@ impl Codes {
     /// Versions of programs and systems in `text`, in the order of their mention.
     pub(super) fn versions(&self, text: &str) -> Vec<String> {
         let whole = self.dotted.find_iter(text).chain(self.platform.find_iter(text));
-        let named = self
-            .named_version
-            .captures_iter(text)
-            .filter_map(|captures| captures.get(1));
-        let mut found: Vec<_> = whole
-            .chain(named)
-            .map(|found| (found.start(), found.as_str()))
-            .collect();
+        let named = self.named_version.captures_iter(text).filter_map(|captures| captures.get(1));
+        let mut found: Vec<_> = whole.chain(named).map(|found| (found.start(), found.as_str())).collect();
         found.sort_unstable();
         let mut kept: Vec<String> = Vec::new();
         for (_, version) in found {
@@ -94,11 +86,7 @@ mod tests {
             ["E1042", "ERR_TIMEOUT_77", "error 500"]
         );
         assert_eq!(codes.errors("Fehlercode: 404"), ["Fehlercode: 404"]);
-        assert!(
-            codes
-                .errors("error 500 € charged, E10, code 12345, ERROR sync")
-                .is_empty()
-        );
+        assert!(codes.errors("error 500 € charged, E10, code 12345, ERROR sync").is_empty());
     }
 
     #[test]

@@ -90,10 +90,8 @@ impl Dates {
         let mut kept: Vec<DateMention> = Vec::new();
         let mut reached = 0;
         for (range, date) in found {
-            let mention = DateMention {
-                text: text[range.clone()].trim_end_matches([',', '.']).to_owned(),
-                date,
-            };
+            let mention =
+                DateMention { text: text[range.clone()].trim_end_matches([',', '.']).to_owned(), date };
             if range.start >= reached && !kept.contains(&mention) {
                 reached = range.end;
                 kept.push(mention);
@@ -113,11 +111,7 @@ fn year(captures: &Captures<'_>) -> Option<i32> {
 }
 
 fn iso(captures: &Captures<'_>) -> Option<NaiveDate> {
-    NaiveDate::from_ymd_opt(
-        year(captures)?,
-        number(captures, "month")?,
-        number(captures, "day")?,
-    )
+    NaiveDate::from_ymd_opt(year(captures)?, number(captures, "month")?, number(captures, "day")?)
 }
 
 /// `02.02.2026` has the day first; `12/03/2026` may have either first, and then is no day unless one of them is above 12.

@@ -39,29 +39,16 @@ impl Identifiers {
         let mut found: Vec<(usize, &str)> = Vec::new();
         for code in self.order_code.captures_iter(text) {
             let hyphenated = code.get(1).and_then(|_| code.get(0));
-            found.extend(
-                hyphenated
-                    .or_else(|| code.get(2))
-                    .map(|id| (id.start(), id.as_str())),
-            );
+            found.extend(hyphenated.or_else(|| code.get(2)).map(|id| (id.start(), id.as_str())));
         }
         for number in self.hash_number.captures_iter(text) {
             found.extend(
-                number
-                    .get(1)
-                    .filter(|id| !is_price(text, id.range()))
-                    .map(|id| (id.start(), id.as_str())),
+                number.get(1).filter(|id| !is_price(text, id.range())).map(|id| (id.start(), id.as_str())),
             );
         }
-        for list in self
-            .named_order
-            .captures_iter(text)
-            .filter_map(|named| named.get(1))
-        {
-            let numbers = self
-                .number
-                .find_iter(list.as_str())
-                .map(|id| (list.start() + id.start(), id.as_str()));
+        for list in self.named_order.captures_iter(text).filter_map(|named| named.get(1)) {
+            let numbers =
+                self.number.find_iter(list.as_str()).map(|id| (list.start() + id.start(), id.as_str()));
             found.extend(numbers.filter(|(at, id)| !is_year(id) && !is_price(text, *at..*at + id.len())));
         }
         found.sort_unstable();
@@ -70,19 +57,11 @@ impl Identifiers {
 
     /// Invoices named in `text`, in the order of their mention.
     pub(super) fn invoices(&self, text: &str) -> Vec<String> {
-        let mut found: Vec<(usize, &str)> = self
-            .invoice_code
-            .find_iter(text)
-            .map(|code| (code.start(), code.as_str()))
-            .collect();
-        for id in self
-            .named_invoice
-            .captures_iter(text)
-            .filter_map(|named| named.get(1))
-        {
-            let known = found
-                .iter()
-                .any(|(_, code)| code.ends_with(id.as_str()) || id.as_str().ends_with(code));
+        let mut found: Vec<(usize, &str)> =
+            self.invoice_code.find_iter(text).map(|code| (code.start(), code.as_str())).collect();
+        for id in self.named_invoice.captures_iter(text).filter_map(|named| named.get(1)) {
+            let known =
+                found.iter().any(|(_, code)| code.ends_with(id.as_str()) || id.as_str().ends_with(code));
             if !known && !is_year(id.as_str()) && !is_price(text, id.range()) {
                 found.push((id.start(), id.as_str()));
             }
@@ -114,9 +93,7 @@ fn without_bare_doubles<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<String> {
     let ids: Vec<&str> = ids.collect();
     let mut kept: Vec<String> = Vec::new();
     for id in &ids {
-        let fuller = ids
-            .iter()
-            .any(|other| other.len() > id.len() && other.ends_with(&format!("-{id}")));
+        let fuller = ids.iter().any(|other| other.len() > id.len() && other.ends_with(&format!("-{id}")));
         if !fuller && !kept.iter().any(|known| known.eq_ignore_ascii_case(id)) {
             kept.push((*id).to_owned());
         }
@@ -151,10 +128,7 @@ mod tests {
         ] {
             assert_eq!(orders(text), [expected], "{text}");
         }
-        assert_eq!(
-            orders("orders 48213, 48214 and 48215"),
-            ["48213", "48214", "48215"]
-        );
+        assert_eq!(orders("orders 48213, 48214 and 48215"), ["48213", "48214", "48215"]);
     }
 
     #[test]
@@ -179,14 +153,8 @@ mod tests {
 
     #[test]
     fn invoices_are_found() {
-        assert_eq!(
-            invoices("invoice INV-2026-0088 of 30 January 2026"),
-            ["INV-2026-0088"]
-        );
-        assert_eq!(
-            invoices("Rechnung Nr. 2026-0153 und Rechnung 88123"),
-            ["2026-0153", "88123"]
-        );
+        assert_eq!(invoices("invoice INV-2026-0088 of 30 January 2026"), ["INV-2026-0088"]);
+        assert_eq!(invoices("Rechnung Nr. 2026-0153 und Rechnung 88123"), ["2026-0153", "88123"]);
         assert!(invoices("the invoice of 2026 over 412.00").is_empty());
     }
 }

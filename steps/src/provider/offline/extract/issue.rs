@@ -122,33 +122,15 @@ impl Matters {
         let mut phrases = PhraseBook::default();
         let mut matters = Vec::with_capacity(file.issue.len());
         for (number, section) in file.issue.into_iter().enumerate() {
-            let IssueSection {
-                issue,
-                category,
-                article,
-                needs,
-                helps,
-                next,
-                sure,
-                strong,
-                weak,
-            } = section;
+            let IssueSection { issue, category, article, needs, helps, next, sure, strong, weak } = section;
             for (lists, weight) in [(sure, SURE), (strong, STRONG), (weak, WEAK)] {
-                for (language, phrase) in lists
-                    .into_iter()
-                    .flat_map(|(l, list)| list.into_iter().map(move |p| (l, p)))
+                for (language, phrase) in
+                    lists.into_iter().flat_map(|(l, list)| list.into_iter().map(move |p| (l, p)))
                 {
                     phrases.add(language, &phrase, (number, weight))?;
                 }
             }
-            matters.push(Matter {
-                issue,
-                category,
-                article,
-                needs,
-                helps,
-                next,
-            });
+            matters.push(Matter { issue, category, article, needs, helps, next });
         }
         Ok(Self { matters, phrases })
     }
@@ -167,26 +149,18 @@ impl Matters {
     pub(super) fn issue(&self, reading: &Reading, category: &Category) -> IssueType {
         let mut scores: HashMap<usize, f64> = HashMap::new();
         let parts = [(&reading.subject_words, IN_SUBJECT), (&reading.own_words, 1.0)];
-        for (number, score) in parts
-            .iter()
-            .flat_map(|(words, factor)| self.scores(reading.language, words, *factor))
+        for (number, score) in
+            parts.iter().flat_map(|(words, factor)| self.scores(reading.language, words, *factor))
         {
             *scores.entry(number).or_default() += score;
         }
         for (number, score) in &mut scores {
-            *score += if self.matters[*number].category == category.as_str() {
-                OWN_CATEGORY
-            } else {
-                0.0
-            };
+            *score += if self.matters[*number].category == category.as_str() { OWN_CATEGORY } else { 0.0 };
         }
         let ahead = |(number, score): &(usize, f64), (other, best): &(usize, f64)| {
             score.total_cmp(best).then(other.cmp(number))
         };
-        let best = scores
-            .into_iter()
-            .max_by(ahead)
-            .map(|(number, _)| self.matters[number].issue);
+        let best = scores.into_iter().max_by(ahead).map(|(number, _)| self.matters[number].issue);
         match (best, category.as_str()) {
             (_, "feature_request") => IssueType::FeatureRequest,
             (Some(issue), _) => issue,
@@ -198,11 +172,7 @@ impl Matters {
     fn scores(&self, language: Language, words: &[Token], factor: f64) -> Vec<(usize, f64)> {
         let mut seen = HashSet::new();
         let places = self.phrases.matches(language, words);
-        let fresh = places
-            .iter()
-            .filter(|place| seen.insert((place.phrase, place.value.0)));
-        fresh
-            .map(|place| (place.value.0, place.value.1 * factor))
-            .collect()
+        let fresh = places.iter().filter(|place| seen.insert((place.phrase, place.value.0)));
+        fresh.map(|place| (place.value.0, place.value.1 * factor)).collect()
     }
 }

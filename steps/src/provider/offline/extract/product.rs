@@ -29,10 +29,7 @@ pub(super) struct Products {
 impl Products {
     pub(super) fn load() -> Result<Self, OfflineError> {
         let file: ProductFile = toml::from_str(include_str!("../../../../data/products.toml"))?;
-        Ok(Self {
-            things: PhraseBook::of_lists(file.things)?,
-            service: PhraseBook::of_lists(file.service)?,
-        })
+        Ok(Self { things: PhraseBook::of_lists(file.things)?, service: PhraseBook::of_lists(file.service)? })
     }
 
     /// What a matter of `category` is about: a thing that was ordered, or a part of the service.
@@ -40,19 +37,12 @@ impl Products {
         let words = reading.words();
         let first = |book: &PhraseBook<()>| {
             let places = book.of(reading.language).matches(&words);
-            let place = places
-                .iter()
-                .min_by_key(|place| (place.start, std::cmp::Reverse(place.end)))?;
+            let place = places.iter().min_by_key(|place| (place.start, std::cmp::Reverse(place.end)))?;
             let mut end = place.end;
             while let Some(next) = places.iter().find(|next| next.start == end) {
                 end = next.end;
             }
-            Some(
-                words[place.start..end]
-                    .iter()
-                    .map(|word| word.word.clone())
-                    .collect::<Vec<_>>(),
-            )
+            Some(words[place.start..end].iter().map(|word| word.word.clone()).collect::<Vec<_>>())
         };
         let text = reading.text();
         let thing = || first(&self.things).and_then(|thing| with_name(&text, &thing));
@@ -69,10 +59,7 @@ impl Products {
 fn with_name(text: &str, thing: &[String]) -> Option<String> {
     let spans = word_spans(text);
     let at = spans.windows(thing.len().max(1)).position(|window| {
-        window
-            .iter()
-            .zip(thing)
-            .all(|((start, end), word)| fold(&text[*start..*end]) == *word)
+        window.iter().zip(thing).all(|((start, end), word)| fold(&text[*start..*end]) == *word)
     })?;
     let is_name = |place: &usize| {
         let (start, end) = spans[*place];
@@ -120,14 +107,8 @@ mod tests {
             Some("Drift kettle")
         );
         assert_eq!(with_name("My lamp", &thing(&["lamp"])).as_deref(), Some("lamp"));
-        assert_eq!(
-            with_name("since 3 May. Kettle broken", &thing(&["kettle"])).as_deref(),
-            Some("Kettle")
-        );
-        assert_eq!(
-            with_name("Mi lámpara", &thing(&["lampara"])).as_deref(),
-            Some("lámpara")
-        );
+        assert_eq!(with_name("since 3 May. Kettle broken", &thing(&["kettle"])).as_deref(), Some("Kettle"));
+        assert_eq!(with_name("Mi lámpara", &thing(&["lampara"])).as_deref(), Some("lámpara"));
         assert_eq!(with_name("nothing", &thing(&["lamp"])), None);
     }
 }

@@ -45,28 +45,14 @@ pub(super) struct Evidence<'a> {
 
 impl<'a> Evidence<'a> {
     pub(super) fn of(reviewer: Reviewer<'a>, reading: &'a Reading, request: &'a ReviewRequest<'a>) -> Self {
-        let ticket = words_of(&format!(
-            "{}\n{}\n{}",
-            reading.subject, reading.own, reading.quoted
-        ));
-        let cited = request
-            .articles
-            .iter()
-            .filter(|article| request.draft.cited_articles.contains(&article.id));
-        let articles: String = cited
-            .flat_map(|article| article.passages().map(words_of).collect::<Vec<_>>())
-            .collect();
+        let ticket = words_of(&format!("{}\n{}\n{}", reading.subject, reading.own, reading.quoted));
+        let cited =
+            request.articles.iter().filter(|article| request.draft.cited_articles.contains(&article.id));
+        let articles: String =
+            cited.flat_map(|article| article.passages().map(words_of).collect::<Vec<_>>()).collect();
         let own = without_quotes(&request.draft.text, &ticket);
         let draft = words_of(&request.draft.text);
-        Self {
-            reviewer,
-            reading,
-            request,
-            ticket,
-            articles,
-            own,
-            draft,
-        }
+        Self { reviewer, reading, request, ticket, articles, own, draft }
     }
 
     /// Everything that is wrong with the draft.
@@ -91,14 +77,8 @@ impl<'a> Evidence<'a> {
         {
             return Vec::new();
         }
-        let asks = self
-            .request
-            .extraction
-            .asks
-            .iter()
-            .filter(|ask| !self.is_taken_up(ask));
-        asks.map(|ask| violation(ViolationCode::UnansweredAsk, ask))
-            .collect()
+        let asks = self.request.extraction.asks.iter().filter(|ask| !self.is_taken_up(ask));
+        asks.map(|ask| violation(ViolationCode::UnansweredAsk, ask)).collect()
     }
 
     /// Asks that the draft repeats but says nothing about.
@@ -136,9 +116,7 @@ impl<'a> Evidence<'a> {
             let words = tokens(sentence);
             !self.reviewer.rules.promise.matches(language, &words).is_empty()
         });
-        promising
-            .map(|sentence| violation(ViolationCode::UnsupportedPromise, sentence))
-            .collect()
+        promising.map(|sentence| violation(ViolationCode::UnsupportedPromise, sentence)).collect()
     }
 
     fn personal_data(&self) -> Vec<PolicyViolation> {
@@ -155,9 +133,7 @@ impl<'a> Evidence<'a> {
             self.ticket.contains(&words) || self.articles.contains(&words)
         };
         let foreign = found.iter().flatten().filter(|data| !known(data));
-        foreign
-            .map(|data| violation(ViolationCode::ForeignPersonalData, data))
-            .collect()
+        foreign.map(|data| violation(ViolationCode::ForeignPersonalData, data)).collect()
     }
 
     fn cards(&self) -> Vec<PolicyViolation> {
@@ -208,62 +184,32 @@ impl<'a> Evidence<'a> {
         for known in links.iter().chain(&emails) {
             rest = rest.replace(known.as_str(), " ");
         }
-        let hosts = self
-            .reviewer
-            .rules
-            .bare_host
-            .find_iter(&rest)
-            .map(|host| host.as_str().to_owned());
-        let foreign = links
-            .iter()
-            .filter(|link| !self.request.policy.allows(link))
-            .cloned()
-            .chain(hosts);
-        foreign
-            .map(|link| violation(ViolationCode::ForeignLink, &link))
-            .collect()
+        let hosts = self.reviewer.rules.bare_host.find_iter(&rest).map(|host| host.as_str().to_owned());
+        let foreign = links.iter().filter(|link| !self.request.policy.allows(link)).cloned().chain(hosts);
+        foreign.map(|link| violation(ViolationCode::ForeignLink, &link)).collect()
     }
 
     fn placeholders(&self) -> Vec<PolicyViolation> {
         let found = self.reviewer.rules.placeholder.find_iter(&self.own);
-        found
-            .map(|place| violation(ViolationCode::Placeholder, place.as_str()))
-            .collect()
+        found.map(|place| violation(ViolationCode::Placeholder, place.as_str())).collect()
     }
 
     fn language(&self) -> Option<PolicyViolation> {
         let asked = self.request.classification.language;
-        let expected = if self.reviewer.wordings.speak(asked) {
-            asked
-        } else {
-            Language::EN
-        };
+        let expected = if self.reviewer.wordings.speak(asked) { asked } else { Language::EN };
         let declared = self.request.draft.language;
         let own = own_sentences(&self.own, &self.articles).join("\n");
         let words = tokens(&own);
         let written = self.reviewer.languages.language(&own, &words);
         let fits =
             (declared == asked || declared == expected) && (written == declared || words.len() < TAKEN_UP);
-        (!fits).then(|| {
-            violation(
-                ViolationCode::WrongLanguage,
-                &format!("{written} instead of {expected}"),
-            )
-        })
+        (!fits).then(|| violation(ViolationCode::WrongLanguage, &format!("{written} instead of {expected}")))
     }
 
     fn citations(&self) -> Vec<PolicyViolation> {
-        let known = |id: &ArticleId| {
-            self.request
-                .research
-                .articles
-                .iter()
-                .any(|hit| hit.article_id == *id)
-        };
+        let known = |id: &ArticleId| self.request.research.articles.iter().any(|hit| hit.article_id == *id);
         let unknown = self.request.draft.cited_articles.iter().filter(|id| !known(id));
-        unknown
-            .map(|id| violation(ViolationCode::UnknownCitation, id.as_str()))
-            .collect()
+        unknown.map(|id| violation(ViolationCode::UnknownCitation, id.as_str())).collect()
     }
 
     /// Five words in a row, or a code or number, of a passage that addresses the program and that stand nowhere else.
@@ -273,13 +219,11 @@ impl<'a> Evidence<'a> {
         for passage in &self.reading.instructions {
             let words: Vec<String> = tokens(passage).into_iter().map(|token| token.word).collect();
             let rows = words.windows(REPEATED).map(|row| format!(" {} ", row.join(" ")));
-            let codes = words
-                .iter()
-                .filter(|word| word.len() >= 3 && word.chars().any(|c| c.is_ascii_digit()));
+            let codes =
+                words.iter().filter(|word| word.len() >= 3 && word.chars().any(|c| c.is_ascii_digit()));
             let signs = rows.chain(codes.map(|code| format!(" {code} ")));
-            let repeated = signs
-                .into_iter()
-                .find(|sign| self.draft.contains(sign.as_str()) && !elsewhere(sign));
+            let repeated =
+                signs.into_iter().find(|sign| self.draft.contains(sign.as_str()) && !elsewhere(sign));
             found.extend(repeated.map(|sign| violation(ViolationCode::RepeatedInstruction, sign.trim())));
         }
         found
@@ -288,10 +232,7 @@ impl<'a> Evidence<'a> {
 
 fn violation(code: ViolationCode, detail: &str) -> PolicyViolation {
     let line = detail.split_whitespace().collect::<Vec<_>>().join(" ");
-    PolicyViolation {
-        code,
-        detail: line.chars().take(SHOWN).collect(),
-    }
+    PolicyViolation { code, detail: line.chars().take(SHOWN).collect() }
 }
 
 fn last_four(card: &str) -> String {

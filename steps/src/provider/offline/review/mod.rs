@@ -77,12 +77,8 @@ impl Reviewer<'_> {
         } else {
             Verdict::Human
         };
-        let named = violations
-            .iter()
-            .map(|violation| format!("{}: {}", violation.code, violation.detail));
-        let notes = named
-            .chain(causes.into_iter().map(|cause| format!("person: {cause}")))
-            .collect();
+        let named = violations.iter().map(|violation| format!("{}: {}", violation.code, violation.detail));
+        let notes = named.chain(causes.into_iter().map(|cause| format!("person: {cause}"))).collect();
         Review {
             verdict,
             score: score(&violations, request, postponed.min(MOST_POSTPONED)),
@@ -96,12 +92,8 @@ impl Reviewer<'_> {
 fn person_causes(request: &ReviewRequest<'_>) -> Vec<String> {
     let approval = &request.policy.approval;
     let issue = request.extraction.issue_type;
-    let mut causes: Vec<String> = request
-        .extraction
-        .risks
-        .iter()
-        .map(|risk| risk_cause(*risk).to_owned())
-        .collect();
+    let mut causes: Vec<String> =
+        request.extraction.risks.iter().map(|risk| risk_cause(*risk).to_owned()).collect();
     if approval.guarded_issues.contains(&issue) {
         causes.push(format!("{issue} is a matter that a person decides"));
     }
@@ -128,11 +120,7 @@ const fn risk_cause(risk: Risk) -> &'static str {
 /// One, less what each violation costs, less a little for asks put off, no source, and an unsure category.
 fn score(violations: &[PolicyViolation], request: &ReviewRequest<'_>, postponed: f64) -> Fraction {
     let faults: f64 = violations.iter().map(|violation| cost(violation.code)).sum();
-    let unsourced = if request.draft.cited_articles.is_empty() {
-        0.05
-    } else {
-        0.0
-    };
+    let unsourced = if request.draft.cited_articles.is_empty() { 0.05 } else { 0.0 };
     let unsure = 0.1 * (1.0 - request.classification.confidence.get());
     Fraction::clamped(((1.0 - faults - postponed - unsourced - unsure) * 1000.0).round() / 1000.0)
 }

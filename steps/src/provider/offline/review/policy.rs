@@ -20,11 +20,7 @@ impl Default for ApprovalPolicy {
     fn default() -> Self {
         Self {
             auto_approve_min_score: Some(Fraction::clamped(0.7)),
-            guarded_issues: IssueType::ALL
-                .iter()
-                .copied()
-                .filter(|issue| issue.is_guarded())
-                .collect(),
+            guarded_issues: IssueType::ALL.iter().copied().filter(|issue| issue.is_guarded()).collect(),
             min_confidence: Fraction::clamped(0.5),
         }
     }
@@ -55,9 +51,7 @@ impl ReviewPolicy {
         let lower = link.to_ascii_lowercase();
         self.allowed_links.iter().any(|start| {
             let start = start.trim_end_matches('/').to_ascii_lowercase();
-            lower
-                .strip_prefix(&start)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            lower.strip_prefix(&start).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
     }
 }
@@ -69,11 +63,9 @@ mod tests {
     #[test]
     fn only_links_below_the_allowed_ones_pass() {
         let policy = ReviewPolicy::default();
-        for good in [
-            "https://help.example.com",
-            "https://help.example.com/status",
-            "HTTPS://HELP.example.com/x",
-        ] {
+        for good in
+            ["https://help.example.com", "https://help.example.com/status", "HTTPS://HELP.example.com/x"]
+        {
             assert!(policy.allows(good), "{good}");
         }
         for bad in [
@@ -90,11 +82,7 @@ mod tests {
     #[test]
     fn money_deletion_and_stolen_accounts_are_guarded_by_default() {
         let guarded = ApprovalPolicy::default().guarded_issues;
-        for issue in [
-            IssueType::RefundRequest,
-            IssueType::DataDeletion,
-            IssueType::AccountCompromised,
-        ] {
+        for issue in [IssueType::RefundRequest, IssueType::DataDeletion, IssueType::AccountCompromised] {
             assert!(guarded.contains(&issue), "{issue}");
         }
         assert!(!guarded.contains(&IssueType::TrackOrder));

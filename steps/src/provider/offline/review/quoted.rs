@@ -38,16 +38,12 @@ fn split_at_mark<'a>(text: &'a str, marks: &[char]) -> Option<(&'a str, &'a str)
 /// The sentences of `draft` that do not stand in `articles`, which is folded.
 pub(super) fn own_sentences<'a>(draft: &'a str, articles: &str) -> Vec<&'a str> {
     let ranges = sentences(draft).into_iter().map(|range| &draft[range]);
-    ranges
-        .filter(|sentence| !articles.contains(words_of(unnumbered(sentence)).as_str()))
-        .collect()
+    ranges.filter(|sentence| !articles.contains(words_of(unnumbered(sentence)).as_str())).collect()
 }
 
 /// The sentence without the number or dash of a list item.
 fn unnumbered(sentence: &str) -> &str {
-    sentence
-        .trim_start_matches(|c: char| c.is_ascii_digit())
-        .trim_start_matches(['.', '-', ' '])
+    sentence.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches(['.', '-', ' '])
 }
 
 #[cfg(test)]
@@ -58,10 +54,7 @@ mod tests {
     fn quotes_of_the_ticket_are_taken_out_and_others_are_not() {
         let ticket = words_of("Can I get it back? Please!");
         let own = without_quotes("You ask: “Can I get it back?” and “We promise it”.", &ticket);
-        assert!(
-            !own.contains("get it back") && own.contains("We promise it"),
-            "{own}"
-        );
+        assert!(!own.contains("get it back") && own.contains("We promise it"), "{own}");
         assert!(!without_quotes("„Can I get it back?“", &ticket).contains("back"));
     }
 

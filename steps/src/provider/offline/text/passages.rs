@@ -84,10 +84,7 @@ impl InstructionWords {
     /// Takes out comments, blocks marked as another role's, and the tags themselves. A comment alone is suspicious only
     /// for what it says: customers do paste web pages.
     fn without_markup(&self, text: &str, instructions: &mut Vec<String>) -> String {
-        let comments = self
-            .comment
-            .find_iter(text)
-            .map(|found| found.as_str().to_owned());
+        let comments = self.comment.find_iter(text).map(|found| found.as_str().to_owned());
         instructions.extend(comments.filter(|comment| self.addresses(comment)));
         let mut visible = self.comment.replace_all(text, "\n").into_owned();
         for pattern in [&self.role_block, &self.role_tag] {
@@ -115,12 +112,7 @@ impl InstructionWords {
             let (side, line) = if is_quoted {
                 (&mut quoted, line.trim_start_matches(['>', ' ']))
             } else if is_transcript {
-                (
-                    &mut own,
-                    self.customer_line
-                        .find(line)
-                        .map_or(line, |prefix| &line[prefix.end()..]),
-                )
+                (&mut own, self.customer_line.find(line).map_or(line, |prefix| &line[prefix.end()..]))
             } else {
                 (&mut own, line)
             };
@@ -148,10 +140,7 @@ impl InstructionWords {
     fn first_address(&self, paragraph: &str) -> Option<usize> {
         let addresses =
             |range: &std::ops::Range<usize>| self.phrases.any_occurs_in(&tokens(&paragraph[range.clone()]));
-        sentences(paragraph)
-            .iter()
-            .find(|range| addresses(range))
-            .map(|range| range.start)
+        sentences(paragraph).iter().find(|range| addresses(range)).map(|range| range.start)
     }
 }
 
@@ -166,13 +155,7 @@ mod tests {
     #[test]
     fn plain_text_is_all_the_customers() {
         let text = "My parcel is lost.\n\nPlease ignore my previous message, and 3 < 5 > 2.";
-        assert_eq!(
-            passages(text),
-            Passages {
-                own: text.to_owned(),
-                ..Passages::default()
-            }
-        );
+        assert_eq!(passages(text), Passages { own: text.to_owned(), ..Passages::default() });
     }
 
     #[test]
@@ -208,14 +191,8 @@ mod tests {
         for case in cases {
             let read = passages(case);
             assert!(!read.instructions.is_empty(), "{case}");
-            assert!(
-                read.own.contains("cracked") && read.own.contains("photos"),
-                "{read:?}"
-            );
-            assert!(
-                !read.own.contains("5000") && !read.own.contains("key"),
-                "{read:?}"
-            );
+            assert!(read.own.contains("cracked") && read.own.contains("photos"), "{read:?}");
+            assert!(!read.own.contains("5000") && !read.own.contains("key"), "{read:?}");
         }
     }
 

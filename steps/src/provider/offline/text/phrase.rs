@@ -61,11 +61,7 @@ pub(in super::super) struct Match<'a, T> {
 
 impl<T> Default for PhraseIndex<T> {
     fn default() -> Self {
-        Self {
-            phrases: Vec::new(),
-            by_word: HashMap::new(),
-            by_prefix: HashMap::new(),
-        }
+        Self { phrases: Vec::new(), by_word: HashMap::new(), by_prefix: HashMap::new() }
     }
 }
 
@@ -79,11 +75,7 @@ impl<T> PhraseIndex<T> {
             Some(Piece::Prefix(prefix)) => self.by_prefix.entry(prefix.clone()).or_default().push(number),
             Some(Piece::Gap) | None => return Err(PhraseError(phrase.to_owned())),
         }
-        self.phrases.push(Phrase {
-            text: phrase.to_owned(),
-            pieces,
-            value,
-        });
+        self.phrases.push(Phrase { text: phrase.to_owned(), pieces, value });
         Ok(())
     }
 
@@ -95,12 +87,7 @@ impl<T> PhraseIndex<T> {
                 let phrase = &self.phrases[number];
                 if let Some(length) = length_at(&phrase.pieces, &words[start..]) {
                     let end = start + length;
-                    found.push(Match {
-                        phrase: &phrase.text,
-                        value: &phrase.value,
-                        start,
-                        end,
-                    });
+                    found.push(Match { phrase: &phrase.text, value: &phrase.value, start, end });
                 }
             }
         }
@@ -117,24 +104,16 @@ impl<T> PhraseIndex<T> {
 
     /// Words that phrases are made of and that stand there in full, with the phrases' values.
     pub(in super::super) fn single_words(&self) -> impl Iterator<Item = (&str, &T)> {
-        self.phrases
-            .iter()
-            .filter_map(|phrase| match phrase.pieces.as_slice() {
-                [Piece::Word(word) | Piece::Prefix(word)] => Some((word.as_str(), &phrase.value)),
-                _ => None,
-            })
+        self.phrases.iter().filter_map(|phrase| match phrase.pieces.as_slice() {
+            [Piece::Word(word) | Piece::Prefix(word)] => Some((word.as_str(), &phrase.value)),
+            _ => None,
+        })
     }
 
     fn starting_with(&self, word: &str) -> impl Iterator<Item = usize> {
         let whole = self.by_word.get(word).into_iter().flatten();
-        let prefixes = word
-            .char_indices()
-            .skip(2)
-            .map(|(at, _)| &word[..at])
-            .chain(std::iter::once(word));
-        whole
-            .chain(prefixes.filter_map(|prefix| self.by_prefix.get(prefix)).flatten())
-            .copied()
+        let prefixes = word.char_indices().skip(2).map(|(at, _)| &word[..at]).chain(std::iter::once(word));
+        whole.chain(prefixes.filter_map(|prefix| self.by_prefix.get(prefix)).flatten()).copied()
     }
 }
 
@@ -146,11 +125,7 @@ fn pieces(phrase: &str) -> Result<Vec<Piece>, PhraseError> {
             continue;
         }
         let open = part.ends_with('*');
-        pieces.extend(
-            tokens(part.trim_end_matches('*'))
-                .into_iter()
-                .map(|token| Piece::Word(token.word)),
-        );
+        pieces.extend(tokens(part.trim_end_matches('*')).into_iter().map(|token| Piece::Word(token.word)));
         if let (true, Some(Piece::Word(last))) = (open, pieces.last_mut()) {
             if last.chars().count() < 2 {
                 return Err(PhraseError(phrase.to_owned()));
@@ -160,14 +135,8 @@ fn pieces(phrase: &str) -> Result<Vec<Piece>, PhraseError> {
             pieces.push(prefix);
         }
     }
-    let bare = [pieces.first(), pieces.last()]
-        .iter()
-        .any(|end| matches!(end, None | Some(Piece::Gap)));
-    if bare {
-        Err(PhraseError(phrase.to_owned()))
-    } else {
-        Ok(pieces)
-    }
+    let bare = [pieces.first(), pieces.last()].iter().any(|end| matches!(end, None | Some(Piece::Gap)));
+    if bare { Err(PhraseError(phrase.to_owned())) } else { Ok(pieces) }
 }
 
 /// How many words the pieces take at the head of `words`, if they fit there.
@@ -188,9 +157,7 @@ fn length_at(pieces: &[Piece], words: &[Token]) -> Option<usize> {
     if rest.is_empty() {
         return Some(1);
     }
-    let beyond = words
-        .get(1..)
-        .filter(|beyond| beyond.first().is_some_and(|w| w.sentence == sentence))?;
+    let beyond = words.get(1..).filter(|beyond| beyond.first().is_some_and(|w| w.sentence == sentence))?;
     length_at(rest, beyond).map(|length| length + 1)
 }
 
@@ -203,10 +170,7 @@ pub(in super::super) struct PhraseBook<T> {
 
 impl<T> Default for PhraseBook<T> {
     fn default() -> Self {
-        Self {
-            languages: HashMap::new(),
-            none: PhraseIndex::default(),
-        }
+        Self { languages: HashMap::new(), none: PhraseIndex::default() }
     }
 }
 
@@ -263,20 +227,13 @@ mod tests {
         for phrase in phrases {
             index.add(phrase, ()).unwrap();
         }
-        index
-            .matches(&tokens(text))
-            .iter()
-            .map(|place| place.phrase.to_owned())
-            .collect()
+        index.matches(&tokens(text)).iter().map(|place| place.phrase.to_owned()).collect()
     }
 
     #[test]
     fn words_prefixes_and_gaps_fit() {
         assert_eq!(found(&["refund*"], "Two refunds"), ["refund*"]);
-        assert_eq!(
-            found(&["not .. arrived"], "It has NOT yet arrived"),
-            ["not .. arrived"]
-        );
+        assert_eq!(found(&["not .. arrived"], "It has NOT yet arrived"), ["not .. arrived"]);
         assert_eq!(found(&["not .. arrived"], "not arrived"), ["not .. arrived"]);
         assert_eq!(found(&["l'abonnement"], "pour l’abonnement"), ["l'abonnement"]);
     }
@@ -290,11 +247,8 @@ mod tests {
     #[test]
     fn a_phrase_stays_within_its_sentence() {
         assert!(
-            found(
-                &["cancel order", "not .. arrived"],
-                "Please cancel. Order more. Not so. It arrived"
-            )
-            .is_empty()
+            found(&["cancel order", "not .. arrived"], "Please cancel. Order more. Not so. It arrived")
+                .is_empty()
         );
         assert!(found(&["not .. arrived"], "not one two three four five arrived").is_empty());
     }

@@ -71,10 +71,7 @@ fn ends_at_stop(before: &str, rest: &str) -> bool {
         return false;
     }
     let line = before.rsplit('\n').next().unwrap_or(before);
-    let word = line
-        .rsplit(|c: char| !c.is_alphanumeric())
-        .next()
-        .unwrap_or_default();
+    let word = line.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
     let next: String = super::fold(&rest.trim_start().chars().take(3).collect::<String>());
     if word.chars().all(|c| c.is_ascii_digit()) && (1..=2).contains(&word.len()) {
         return line.trim() != word && !MONTHS.contains(&next.as_str());
@@ -105,36 +102,21 @@ mod tests {
 
     #[test]
     fn prose_is_cut_at_its_marks() {
-        assert_eq!(
-            cut("One. Two!? three… \"Four.\" Five"),
-            ["One.", "Two!?", "three…", "\"Four.\"", "Five"]
-        );
+        assert_eq!(cut("One. Two!? three… \"Four.\" Five"), ["One.", "Two!?", "three…", "\"Four.\"", "Five"]);
     }
 
     #[test]
     fn numbers_dates_and_abbreviations_hold_together() {
-        assert_eq!(
-            cut("Am 12. März kam v4.12.1 für 3.50 an."),
-            ["Am 12. März kam v4.12.1 für 3.50 an."]
-        );
-        assert_eq!(
-            cut("commande no. 5 de M. Petit."),
-            ["commande no. 5 de M. Petit."]
-        );
-        assert_eq!(
-            cut("It was due by 7. Nothing came."),
-            ["It was due by 7.", "Nothing came."]
-        );
+        assert_eq!(cut("Am 12. März kam v4.12.1 für 3.50 an."), ["Am 12. März kam v4.12.1 für 3.50 an."]);
+        assert_eq!(cut("commande no. 5 de M. Petit."), ["commande no. 5 de M. Petit."]);
+        assert_eq!(cut("It was due by 7. Nothing came."), ["It was due by 7.", "Nothing came."]);
     }
 
     #[test]
     fn wrapped_lines_are_joined_and_lists_are_not() {
         let wrapped = "Could you please have a look at the invoice that you sent\nlast week? Thanks";
         assert_eq!(cut(wrapped).len(), 2);
-        assert_eq!(
-            cut("I need:\n1. a label\n2. a date"),
-            ["I need:", "1. a label", "2. a date"]
-        );
+        assert_eq!(cut("I need:\n1. a label\n2. a date"), ["I need:", "1. a label", "2. a date"]);
         assert_eq!(cut("hi\nwhere is it"), ["hi", "where is it"]);
     }
 

@@ -20,11 +20,7 @@ pub(in super::super) fn tokens(text: &str) -> Vec<Token> {
         for word in words(&text[range]) {
             let letters = word.chars().filter(|c| c.is_alphabetic()).count();
             let shouted = letters >= 2 && !word.chars().any(char::is_lowercase);
-            found.push(Token {
-                word: fold(&word),
-                sentence,
-                shouted,
-            });
+            found.push(Token { word: fold(&word), sentence, shouted });
         }
     }
     found.retain(|token| !token.word.is_empty());
@@ -50,11 +46,8 @@ fn words(sentence: &str) -> Vec<String> {
 
 /// Whether the mark `c` after `word` disappears instead of ending the word.
 fn joins(word: &str, c: char, rest: &[char]) -> bool {
-    let tail: String = rest
-        .iter()
-        .take_while(|c| c.is_alphanumeric())
-        .flat_map(|c| c.to_lowercase())
-        .collect();
+    let tail: String =
+        rest.iter().take_while(|c| c.is_alphanumeric()).flat_map(|c| c.to_lowercase()).collect();
     match c {
         '\'' | '’' | 'ʼ' | '´' | '`' => {
             !word.is_empty() && matches!(tail.as_str(), "t" | "s" | "re" | "ve" | "ll" | "d" | "m")
@@ -80,19 +73,13 @@ mod tests {
 
     #[test]
     fn a_hyphen_joins_only_a_single_letter() {
-        assert_eq!(
-            list("E-Mail-Adresse, sign-in"),
-            ["email", "adresse", "sign", "in"]
-        );
+        assert_eq!(list("E-Mail-Adresse, sign-in"), ["email", "adresse", "sign", "in"]);
     }
 
     #[test]
     fn words_know_their_sentence_and_their_volume() {
         let words = tokens("Help. WHERE is my I");
-        assert_eq!(
-            words.iter().map(|word| word.sentence).collect::<Vec<_>>(),
-            [0, 1, 1, 1, 1]
-        );
+        assert_eq!(words.iter().map(|word| word.sentence).collect::<Vec<_>>(), [0, 1, 1, 1, 1]);
         assert_eq!(
             words.iter().map(|word| word.shouted).collect::<Vec<_>>(),
             [false, true, false, false, false]

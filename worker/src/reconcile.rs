@@ -1,0 +1,34 @@
+//! After each beat: puts right what this process and the database think of its runs.
+
+use crate::session::{Session, connection, log_failure};
+use std::sync::Arc;
+use ticketflow_engine::{StoreError, store::lease};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// Compares after each renewal of the lease, until `ended`.
+pub(crate) async fn reconcile(session: Arc<Session>, renewed: Arc<Notify>, ended: CancellationToken) {
+    while ended.run_until_cancelled(renewed.notified()).await.is_some() {
+        log_failure(compare(&session).await, "the runs in hand were not compared");
+        log_failure(session.hand_back_dropped().await, "dropped runs were not handed back yet");
+    }
+}
+
+/// Cuts off what was taken away meanwhile (an operator cancelled it, say), and hands back what a lost answer leased.
+async fn compare(session: &Session) -> Result<(), StoreError> {
+    let interval = session.options.lease / 3;
+    let uncertain = session.held.is_uncertain();
+    if !uncertain && !session.held.any_older_than(interval) {
+        return Ok(());
+    }
+    let mut connection = connection(session.client.pool()).await?;
+    let leased = lease::held(&mut connection, session.id).await?;
+    drop(connection);
+    session.held.cut_off_lost(&leased, interval);
+    // Only then: a claim under way has leased runs that are not in hand yet.
+    if uncertain {
+        let unknown = session.held.unknown(&leased);
+        session.hand_back(&unknown).await?;
+    }
+    Ok(())
+}
