@@ -1,15 +1,24 @@
 #!/usr/bin/env bash
 # Shows that the tests watch over what the engine's guarantees rest on: takes one of them out of a copy of the tree at
-# a time and expects the tests named beside it to fail. Not part of the normal run; needs cargo-nextest, and in
-# DATABASE_URL a migrated database for the compiler, or one in .env.
+# a time and expects the tests named beside it to fail. Not part of the normal run; needs cargo-nextest, psql and, in
+# DATABASE_URL (or .env), any database of a server on which it may create another, for the compiler to check queries.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}" SQLX_OFFLINE=false
+url="${DATABASE_URL:-$(sed -n 's/^DATABASE_URL=//p' .env 2>/dev/null || true)}"
+: "${url:?set DATABASE_URL to a database of a server on which another may be created}"
+name="mutation_check_$$"
 copy="$(mktemp -d)"
-trap 'rm -rf "$copy"' EXIT
+trap 'rm -rf "$copy"; psql -qX "$url" -c "DROP DATABASE IF EXISTS $name"' EXIT
 passed=0
 failed=0
+
+psql -qX "$url" -c "CREATE DATABASE $name"
+export DATABASE_URL="${url%/*}/$name"
+find migrations -name '*.sql' -printf '%f %p\n' | sort | while read -r _ file; do
+    psql -qX -v ON_ERROR_STOP=1 "$DATABASE_URL" -f "$file" >/dev/null
+done
 
 # A fresh copy of what git knows, without the cache of queries, so that the mutated ones are read.
 fresh() {
@@ -17,7 +26,6 @@ fresh() {
     mkdir "$copy/tree"
     git ls-files -z | xargs -0 cp --parents --target-directory "$copy/tree"
     rm -rf "$copy/tree/.sqlx"
-    if [ -z "${DATABASE_URL:-}" ] && [ -f .env ]; then cp .env "$copy/tree/"; fi
 }
 
 # Runs the named tests of the copy; succeeds if all of them pass.
@@ -55,6 +63,13 @@ mutate() {
         fi
     done
 }
+
+fresh
+if ! tests_pass leases:: tampering:: waiting::; then
+    tail -n 20 "$copy/log"
+    echo "the tests fail without any mutation"
+    exit 1
+fi
 
 mutate "no epoch in the fence of advance" engine/src/store/advance.sql \
     's/ AND run\.epoch = item\.epoch//' \

@@ -204,7 +204,6 @@ async fn no_wake_up_is_lost_between_parking_and_signalling() {
 async fn a_run_parks_only_if_it_has_seen_every_signal() {
     let engine = TestEngine::builder().script(wait_for_inspector).start().await;
     let worker = engine.hand("gardener").await;
-    let mut parked = 0;
     for round in 0..200 {
         let run = engine.enqueue().await;
         let lease = worker.claim_one().await;
@@ -220,12 +219,10 @@ async fn a_run_parks_only_if_it_has_seen_every_signal() {
             }
         );
         if ended != Ended::Closed {
-            parked += 1;
             assert_eq!(engine.live(run).await.state, LiveState::Ready, "parked, and woken by the signal");
             assert_eq!(worker.work().await, (run, Ended::Closed));
         }
     }
-    assert!(parked < 200, "the signal came first now and then");
     engine.finish().await;
 }
 

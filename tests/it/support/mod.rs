@@ -17,7 +17,7 @@ pub(crate) use script::{Act, Call, Gate, Script};
 use std::time::Duration;
 
 /// Longest time a test waits for what must happen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Waits until `holds` says so, asking again and again; fails once patience is over.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
