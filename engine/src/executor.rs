@@ -54,6 +54,8 @@ pub enum Ended {
     Fenced,
     /// The worker stops: the run is to be handed back.
     Interrupted,
+    /// The database refuses even to record that it failed: it stays leased until its deadline.
+    Stuck,
 }
 
 /// What an executor cannot mend; the run is left to the reaper.
@@ -310,7 +312,7 @@ impl Executor {
                     self.catch_up(held).await?;
                 }
                 // Refused even so: left leased, its deadline brings it back, at a pace that harms nobody.
-                Committed::Refused(_) if outcome.is_refusal() => return Ok(Some(Ended::Fenced)),
+                Committed::Refused(_) if outcome.is_refusal() => return Ok(Some(Ended::Stuck)),
                 Committed::Refused(problem) => outcome = refused(held, outcome.took, &problem),
             }
         }

@@ -10,7 +10,7 @@ use crate::{
     error::{IllegalTransition, StoreError},
     event::{Event, Failure, LeaseExpired, StepRetried},
     history::{History, Stamp},
-    id::Actor,
+    id::{Actor, RunId},
     observe,
     status::LiveState,
     store::{
@@ -34,7 +34,7 @@ pub enum ReapError {
     #[error("the log of run {run} is not a legal history")]
     Illegal {
         /// The run.
-        run: crate::RunId,
+        run: RunId,
         /// Why.
         source: IllegalTransition,
     },
@@ -52,33 +52,68 @@ pub async fn reap(connection: &mut PgConnection, catalog: &Catalog, clock: &Cloc
     let orphans = lease::orphans(&mut transaction, BATCH).await?;
     let mut commits = Vec::with_capacity(orphans.len());
     for orphan in orphans {
-        let log = event::load(&mut transaction, orphan.id, -1).await?;
-        let commit = take(&orphan, &log, catalog, clock);
-        commits.push(commit.map_err(|source| source.at(orphan.id))?);
+        match prepare(&mut transaction, &orphan, catalog, clock).await {
+            Ok(commit) => commits.push(commit),
+            Err(ReapError::Store(error)) if error.is_transient() => return Err(error.into()),
+            Err(error) => leave(orphan.id, &error),
+        }
     }
-    let batch: Vec<&Commit> = commits.iter().collect();
-    let mut taken = 0;
-    if !batch.is_empty() {
-        taken = write_commits(&mut transaction, catalog, &batch).await?.len() as u64;
-        observe::lease_expired(taken);
-    }
+    let taken = write(&mut transaction, catalog, &commits).await?;
+    observe::lease_expired(taken);
     lease::bury(&mut transaction).await?;
     transaction.commit().await.map_err(StoreError::database("commit what was reaped"))?;
     Ok(taken)
 }
 
-enum TakeError {
-    Illegal(IllegalTransition),
-    Store(StoreError),
+/// A run that cannot be taken over must not keep the others from it.
+fn leave(run: RunId, error: &ReapError) {
+    tracing::error!(run.id = %run, error = error as &dyn std::error::Error, "a lost run cannot be taken over");
 }
 
-impl TakeError {
-    fn at(self, run: crate::RunId) -> ReapError {
-        match self {
-            Self::Illegal(source) => ReapError::Illegal { run, source },
-            Self::Store(error) => ReapError::Store(error),
+async fn prepare(
+    connection: &mut PgConnection,
+    orphan: &Orphan,
+    catalog: &Catalog,
+    clock: &Clock,
+) -> Result<Commit, ReapError> {
+    let log = event::load(connection, orphan.id, -1).await?;
+    take(orphan, &log, catalog, clock)
+}
+
+/// Writes the batch; if it is refused as a whole, run by run.
+async fn write(
+    connection: &mut PgConnection,
+    catalog: &Catalog,
+    commits: &[Commit],
+) -> Result<u64, StoreError> {
+    let batch: Vec<&Commit> = commits.iter().collect();
+    match write_in_savepoint(connection, catalog, &batch).await {
+        Err(error) if !error.is_transient() => {}
+        done => return done,
+    }
+    let mut taken = 0;
+    for commit in commits {
+        match write_in_savepoint(connection, catalog, &[commit]).await {
+            Ok(written) => taken += written,
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) => leave(commit.advance.run, &error.into()),
         }
     }
+    Ok(taken)
+}
+
+async fn write_in_savepoint(
+    connection: &mut PgConnection,
+    catalog: &Catalog,
+    commits: &[&Commit],
+) -> Result<u64, StoreError> {
+    if commits.is_empty() {
+        return Ok(0);
+    }
+    let mut savepoint = connection.begin().await.map_err(StoreError::database("set a savepoint"))?;
+    let written = write_commits(&mut savepoint, catalog, commits).await?;
+    savepoint.commit().await.map_err(StoreError::database("release a savepoint"))?;
+    Ok(written.len() as u64)
 }
 
 fn take(
@@ -86,8 +121,9 @@ fn take(
     log: &[crate::event::EventRecord],
     catalog: &Catalog,
     clock: &Clock,
-) -> Result<Commit, TakeError> {
-    let mut history = History::fold(orphan.id, log).map_err(TakeError::Illegal)?;
+) -> Result<Commit, ReapError> {
+    let illegal = |source| ReapError::Illegal { run: orphan.id, source };
+    let mut history = History::fold(orphan.id, log).map_err(illegal)?;
     let seq = history.seq;
     let stamp = Stamp {
         epoch: orphan.epoch.next(),
@@ -98,8 +134,8 @@ fn take(
     };
     let mut events = Vec::new();
     for event in verdict(orphan, &history, catalog, clock) {
-        let record = history.chain(event, stamp.clone()).map_err(TakeError::Store)?;
-        history.apply(&record).map_err(TakeError::Illegal)?;
+        let record = history.chain(event, stamp.clone())?;
+        history.apply(&record).map_err(illegal)?;
         events.push(record);
     }
     let advance = Advance {

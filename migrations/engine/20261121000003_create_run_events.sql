@@ -46,10 +46,12 @@ CREATE FUNCTION payload_digest(payload json) RETURNS bytea
     LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN sha256(convert_to(payload::text, 'UTF8'));
 
 -- Second wall behind the grants: an UPDATE or DELETE of the log is refused whoever asks. Only the audited erasure
--- function, which sets this variable for its own transaction, may replace a payload, and nothing else.
+-- function, which sets this variable for its own transaction, may replace a payload by a
+-- tombstone, and nothing else.
 CREATE FUNCTION refuse_log_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'UPDATE' AND current_setting('ticketflow.erasing', true) = 'on'
+        AND NEW.payload::text = '{"erased":true}'
         AND NEW.erased_digest = coalesce(OLD.erased_digest, payload_digest(OLD.payload))
         AND (NEW.bucket, NEW.run_id, NEW.seq, NEW.epoch, NEW.kind, NEW.step, NEW.attempt, NEW.actor, NEW.duration_ms, NEW.at, NEW.hash)
             IS NOT DISTINCT FROM

@@ -4,6 +4,7 @@
 
 use crate::{
     Shutdown,
+    heartbeat::round_trip,
     session::{Session, connection, reconnect_delay},
 };
 use chrono::{DateTime, Utc};
@@ -153,7 +154,11 @@ impl Claims {
                 found = Look::Full;
                 break;
             }
+            let sent = Instant::now();
             let claimed = self.claim(&queue, free).await?;
+            if let Some(now) = claimed.now {
+                self.session.client.clock().calibrate(now, round_trip(sent));
+            }
             found = found.max(Look::of(claimed.runs.len(), free));
             for run in claimed.runs {
                 self.start(run);
@@ -250,7 +255,7 @@ async fn advance(
 ) {
     let (id, epoch) = (run.id, run.epoch);
     match session.executor.run(run, &shutdown.stop, &shutdown.abort).await {
-        Ok(Ended::Closed) => session.held.end(id),
+        Ok(Ended::Closed | Ended::Stuck) => session.held.end(id),
         Ok(Ended::Parked { wake_at }) => {
             session.held.end(id);
             wake_at.into_iter().for_each(|due| timers.add(due));
