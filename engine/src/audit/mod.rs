@@ -15,7 +15,7 @@
 mod log;
 mod rows;
 
-pub use log::verify_chain;
+pub use log::{TOMBSTONE, verify_chain};
 
 use crate::{Catalog, error::StoreError, id::RunId, status::text_enum};
 use serde::Serialize;
