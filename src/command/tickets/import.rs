@@ -28,13 +28,13 @@ pub(crate) struct ImportArgs {
     /// Which column becomes which field, as in `--map body=message`; may be repeated
     #[arg(long = "map", value_name = "FIELD=COLUMN", value_parser = record::parse_mapping)]
     map: Vec<(String, String)>,
-    /// Customer of tickets that name none [default: import-<file name>]
+    /// Customer of tickets that name none [default: import- and the name of the file]
     #[arg(long)]
     customer_id: Option<String>,
     /// Only check the file
     #[arg(long)]
     dry_run: bool,
-    /// Where lines that are no tickets go [default: <file>.rejected.jsonl]
+    /// Where lines that are no tickets go [default: the name of the file with .rejected.jsonl]
     #[arg(long, value_name = "FILE")]
     rejected: Option<PathBuf>,
     /// Tickets in one request

@@ -1,7 +1,7 @@
 //! Keeps the read models `tickets` and `approvals` up to date, in the transactions that write the log.
 //!
-//! What an event changes is decided by pure functions ([`patch`], [`request`]); [`write`] carries the outcome out for
-//! many tickets in few statements, [`verify`] folds whole logs with the same functions and compares.
+//! What an event changes is decided by pure functions (`patch`, `request`); `write` carries the outcome out for
+//! many tickets in few statements, `verify` folds whole logs with the same functions and compares.
 
 mod apply;
 mod outputs;

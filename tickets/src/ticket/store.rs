@@ -88,7 +88,7 @@ pub async fn earlier_of_customer(
 
 /// Solved tickets, of anyone, that have the longest words of `subject` in common with it, best first.
 ///
-/// All the words must occur, and of the tickets where they do only [`RANKED`] are ranked: a search for any of them, or
+/// All the words must occur, and of the tickets where they do only `RANKED` are ranked: a search for any of them, or
 /// a ranking of all, would read half the table once the table is large.
 ///
 /// # Errors
