@@ -1,11 +1,16 @@
 //! Which database the program works on, and connecting to it.
 
 use anyhow::Context as _;
+use backon::{ExponentialBuilder, Retryable};
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use std::{str::FromStr, time::Duration};
+use ticketflow_engine::error::is_transient;
+
+/// Delay before the second try to connect; it doubles from there.
+const FIRST_DELAY: Duration = Duration::from_millis(100);
 
 /// A database to work on.
 #[derive(Debug, Clone)]
@@ -32,12 +37,19 @@ impl Database {
     }
 
     pub(crate) async fn connect(&self, connections: u32) -> anyhow::Result<PgPool> {
-        PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(10))
-            // A round trip per use to ask whether the connection still works: a lost answer is recognised anyway.
-            .test_before_acquire(false)
-            .connect_with(self.options()?)
+        let options = self.options()?;
+        let connect = || {
+            PgPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(Duration::from_secs(10))
+                // A round trip per use to ask whether the connection still works: a lost answer is recognised anyway.
+                .test_before_acquire(false)
+                .connect_with(options.clone())
+        };
+        // A server that is just starting refuses connections for some seconds.
+        connect
+            .retry(ExponentialBuilder::default().with_jitter().with_min_delay(FIRST_DELAY).with_max_times(5))
+            .when(is_transient)
             .await
             .context("cannot connect to the database; is DATABASE_URL right and the server running?")
     }
