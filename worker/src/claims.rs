@@ -33,7 +33,7 @@ const PACE: Duration = Duration::from_millis(3);
 /// Most runs in one claim.
 const CLAIM_CAP: usize = 256;
 /// How long what operators set about queues is remembered.
-const SETTINGS_FOR: Duration = Duration::from_secs(5);
+const SETTINGS_FOR: Duration = Duration::from_secs(10);
 
 pub(crate) struct Claims {
     session: Arc<Session>,

@@ -30,7 +30,7 @@ impl Default for WorkerOptions {
             queues: Vec::new(),
             capacity: 128,
             lease: Duration::from_secs(15),
-            poll: Duration::from_secs(2),
+            poll: Duration::from_millis(2_500),
             grace: Duration::from_secs(20),
             committers: 2,
             pace: Duration::ZERO,

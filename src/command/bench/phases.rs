@@ -93,6 +93,9 @@ impl Bench {
     pub(super) async fn throughput(&self, runs: usize, workers: usize) -> anyhow::Result<Throughput> {
         self.enqueue(runs, 256).await?;
         self.settle().await?;
+        // An earlier phase may have left runs that were only enqueued: they are executed and count.
+        let live: i64 = sqlx::query_scalar("SELECT count(*) FROM live_runs").fetch_one(&self.pool).await?;
+        let runs = usize::try_from(live)?;
         let before = Probe::take(&self.pool).await?;
         let shutdown = Shutdown::default();
         let started = Instant::now();
