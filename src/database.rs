@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use backon::{ExponentialBuilder, Retryable};
 use sqlx::{
-    PgPool,
+    Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use std::{str::FromStr, time::Duration};
@@ -11,6 +11,9 @@ use ticketflow_engine::error::is_transient;
 
 /// Delay before the second try to connect; it doubles from there.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
+/// Longest time to wait for the first connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+const UNREACHABLE: &str = "cannot connect to the database; is DATABASE_URL right and the server running?";
 
 /// A database to work on.
 #[derive(Debug, Clone)]
@@ -38,19 +41,20 @@ impl Database {
 
     pub(crate) async fn connect(&self, connections: u32) -> anyhow::Result<PgPool> {
         let options = self.options()?;
-        let connect = || {
-            PgPoolOptions::new()
-                .max_connections(connections)
-                .acquire_timeout(Duration::from_secs(10))
-                // A round trip per use to ask whether the connection still works: a lost answer is recognised anyway.
-                .test_before_acquire(false)
-                .connect_with(options.clone())
-        };
         // A server that is just starting refuses connections for some seconds.
-        connect
-            .retry(ExponentialBuilder::default().with_jitter().with_min_delay(FIRST_DELAY).with_max_times(5))
-            .when(is_transient)
+        let delays =
+            ExponentialBuilder::default().with_jitter().with_min_delay(FIRST_DELAY).with_max_times(5);
+        let first = (|| PgConnection::connect_with(&options)).retry(delays).when(is_transient);
+        let first =
+            tokio::time::timeout(CONNECT_TIMEOUT, first).await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+        first.context(UNREACHABLE)?.close().await.context(UNREACHABLE)?;
+        PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(10))
+            // A round trip per use to ask whether the connection still works: a lost answer is recognised anyway.
+            .test_before_acquire(false)
+            .connect_with(options)
             .await
-            .context("cannot connect to the database; is DATABASE_URL right and the server running?")
+            .context(UNREACHABLE)
     }
 }

@@ -1,6 +1,6 @@
 //! Client of the program's own REST API, for the commands that act on tickets and runs.
 
-use crate::exit::Exit;
+use crate::{exit::Exit, output::printable};
 use anyhow::Context as _;
 use reqwest::{Method, StatusCode, Url};
 use serde::de::DeserializeOwned;
@@ -111,5 +111,5 @@ fn problem(status: StatusCode, text: &str) -> anyhow::Error {
         StatusCode::SERVICE_UNAVAILABLE => Exit::Unreachable,
         _ => Exit::Failed,
     };
-    exit.with(message)
+    exit.with(printable(&message))
 }

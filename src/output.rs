@@ -56,7 +56,7 @@ pub(crate) fn print_one(record: &Value, format: Format, id: &str) -> anyhow::Res
             table.load_style(comfy_table::presets::NOTHING);
             for (name, value) in record.as_object().into_iter().flatten() {
                 let shown = if value.is_object() || value.is_array() {
-                    serde_json::to_string_pretty(value)?
+                    printable(&serde_json::to_string_pretty(value)?)
                 } else {
                     text(value)
                 };
@@ -108,5 +108,14 @@ pub(crate) fn text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     };
-    text.chars().filter(|character| !character.is_control() || *character == '\n').collect()
+    printable(&text)
+}
+
+/// Text without what a terminal would obey: control characters, and marks that reorder what is read.
+pub(crate) fn printable(text: &str) -> String {
+    let obeyed = |character: char| {
+        character.is_control() && character != '\n'
+            || matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().filter(|character| !obeyed(*character)).collect()
 }

@@ -7,7 +7,7 @@
 use crate::{
     catalog::Catalog,
     clock::random_fraction,
-    error::StoreError,
+    error::{STEP_SQL, StoreError},
     fence::Fence,
     id::DefinitionId,
     observe,
@@ -69,6 +69,8 @@ pub enum Committed {
     Fenced,
     /// The database refuses this very result, and would again: why, in its words.
     Refused(String),
+    /// The database does not take it, for reasons of its own.
+    Unwritten,
 }
 
 struct Pending {
@@ -194,7 +196,7 @@ impl Writer {
                     answer(pending, Committed::MovedOn { signal_count });
                 }
                 Err(error) if error.is_transient() => left.push(pending),
-                Err(error) => answer(pending, Committed::Refused(describe(&error))),
+                Err(error) => answer(pending, verdict(&error)),
             }
         }
         left
@@ -203,7 +205,7 @@ impl Writer {
     /// A batch that was refused as a whole: write its runs one by one.
     async fn isolate(&self, batch: Vec<Pending>, error: &StoreError) -> Vec<Pending> {
         if batch.len() == 1 {
-            batch.into_iter().for_each(|pending| answer(pending, Committed::Refused(describe(error))));
+            batch.into_iter().for_each(|pending| answer(pending, verdict(error)));
             return Vec::new();
         }
         tracing::warn!(error = %describe(error), runs = batch.len(), "a commit was refused; writing run by run");
@@ -248,7 +250,7 @@ async fn follow(
     moved: &[&Commit],
 ) -> Result<(), StoreError> {
     for work in moved.iter().flat_map(|commit| &commit.work) {
-        work(&mut *connection).await.map_err(StoreError::database("run a step's SQL"))?;
+        work(&mut *connection).await.map_err(StoreError::database(STEP_SQL))?;
     }
     let changes = moved.iter().map(|commit| {
         let change = Change { run: commit.advance.run, events: &commit.advance.events };
@@ -289,6 +291,14 @@ pub(crate) fn by_projection<'a>(
         }
     }
     groups.into_values().collect()
+}
+
+fn verdict(error: &StoreError) -> Committed {
+    if error.is_refusal() {
+        return Committed::Refused(describe(error));
+    }
+    tracing::error!(error = error as &dyn std::error::Error, "the database does not take a result");
+    Committed::Unwritten
 }
 
 fn answer(pending: Pending, outcome: Committed) {

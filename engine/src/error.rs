@@ -66,10 +66,26 @@ pub enum StoreError {
     Encode(#[source] serde_json::Error),
 }
 
+/// Names the SQL that a step handed over: what it fails with is the step's own doing.
+pub(crate) const STEP_SQL: &str = "run a step's SQL";
+
 impl StoreError {
     /// For `map_err`: names the operation that failed.
     pub fn database(operation: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |source| Self::Database { operation, source }
+    }
+
+    /// Whether the database refuses this very value, and would whenever it is asked. Anything else (a missing grant, a
+    /// cancelled statement, a bug in a statement) says nothing about the value.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Database { operation, .. } if *operation == STEP_SQL => true,
+            Self::Database { source: sqlx::Error::Database(error), .. } => error
+                .code()
+                .is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class))),
+            Self::Database { source, .. } => matches!(source, sqlx::Error::Encode(_)),
+            Self::Corrupt { .. } | Self::Encode(_) => true,
+        }
     }
 
     /// Whether trying again later may help: the connection or the server went away.

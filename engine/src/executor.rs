@@ -169,8 +169,7 @@ impl Executor {
             return Ok(Next::Write(Outcome::plain(Event::Failed(Failure::new("poison", message)))));
         }
         Ok(match &state.phase {
-            Phase::Runnable { arrival } => Next::Call(arrival.clone()),
-            Phase::Backoff { .. } => Next::Call(None),
+            Phase::Runnable | Phase::Backoff { .. } => Next::Call(state.arrival.clone()),
             Phase::Sleeping { .. } => Next::Call(Some(Arrival::Woke)),
             Phase::Waiting { signal, until } => self.arrived(held, signal, *until).await?,
             // A run in these phases has no ready row, so it is never leased; resting puts a wrong row right.
@@ -189,7 +188,9 @@ impl Executor {
         if let Some(received) = self.pending_signal(held, name).await? {
             return Ok(Next::Write(Outcome::plain(Event::SignalReceived(received))));
         }
-        Ok(if until.is_some_and(|until| until <= self.clock.now()) {
+        // The claim found it due by the database's clock, of which this process only has an estimate.
+        let now = self.clock.now().max(held.lease.claimed_at);
+        Ok(if until.is_some_and(|until| until <= now) {
             Next::Write(Outcome::plain(Event::WaitTimedOut(WaitTimedOut { signal: name.to_owned() })))
         } else {
             Next::Rest { wake_at: until }
@@ -311,7 +312,8 @@ impl Executor {
                     held.lease.signal_count = signal_count;
                     self.catch_up(held).await?;
                 }
-                // Refused even so: left leased, its deadline brings it back, at a pace that harms nobody.
+                // Left leased, its deadline brings it back, at a pace that harms nobody.
+                Committed::Unwritten => return Ok(Some(Ended::Stuck)),
                 Committed::Refused(_) if outcome.is_refusal() => return Ok(Some(Ended::Stuck)),
                 Committed::Refused(problem) => outcome = refused(held, outcome.took, &problem),
             }
@@ -431,7 +433,8 @@ impl Executor {
                 held.lease.signal_count = signal_count;
                 Ok(Ended::Interrupted)
             }
-            Committed::Fenced | Committed::Refused(_) => Ok(Ended::Fenced),
+            Committed::Unwritten | Committed::Refused(_) => Ok(Ended::Stuck),
+            Committed::Fenced => Ok(Ended::Fenced),
         }
     }
 }

@@ -26,10 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone)]
 pub enum Phase {
     /// The step can run at once.
-    Runnable {
-        /// What it waited for, if it did.
-        arrival: Option<Arrival>,
-    },
+    Runnable,
     /// The last attempt failed.
     Backoff {
         /// When the next may start.
@@ -90,6 +87,8 @@ pub struct RunState {
     pub visits: BTreeMap<StepName, u32>,
     /// Numbers of the signals consumed.
     pub consumed: BTreeSet<i32>,
+    /// What ended the step's last sleep or wait. Stays over failed attempts, for it comes only once.
+    pub arrival: Option<Arrival>,
 }
 
 /// What has to be done about the run's live row after an event.
@@ -159,11 +158,12 @@ impl RunState {
         Self {
             definition: DefinitionId { workflow: created.workflow.clone(), version: created.version },
             step: created.step.clone(),
-            phase: Phase::Runnable { arrival: None },
+            phase: Phase::Runnable,
             failed_attempts: 0,
             crashes: 0,
             visits: BTreeMap::new(),
             consumed: BTreeSet::new(),
+            arrival: None,
         }
     }
 
@@ -176,18 +176,20 @@ impl RunState {
         self.step = step;
         self.failed_attempts = 0;
         self.crashes = 0;
+        self.arrival = None;
         self.phase = phase;
         self
+    }
+
+    fn arrive(mut self, arrival: Arrival) -> Self {
+        self.arrival = Some(arrival);
+        self.rest(Phase::Runnable)
     }
 
     fn rest(mut self, phase: Phase) -> Self {
         self.phase = phase;
         self
     }
-}
-
-const fn runnable(arrival: Option<Arrival>) -> Phase {
-    Phase::Runnable { arrival }
 }
 
 /// The state after `event`.
@@ -205,7 +207,7 @@ pub fn transition(state: RunState, event: &Event) -> Result<RunState, IllegalTra
         }
         Event::SignalReceived(received) => signalled(state, received).ok_or(refused),
         Event::WaitTimedOut(_) if matches!(phase, Phase::Waiting { until: Some(_), .. }) => {
-            Ok(state.rest(runnable(Some(Arrival::TimedOut))))
+            Ok(state.arrive(Arrival::TimedOut))
         }
         Event::LeaseExpired(expired) if phase.can_be_held() => {
             Ok(RunState { crashes: expired.crashes, ..state })
@@ -238,16 +240,23 @@ fn advance(mut state: RunState, event: &Event) -> RunState {
         Event::StepCompleted(completed) => {
             *state.visits.entry(state.step.clone()).or_default() += 1;
             match &completed.next {
-                Some(next) => state.enter(next.clone(), runnable(None)),
+                Some(next) => state.enter(next.clone(), Phase::Runnable),
                 None => state.rest(Phase::Finishing),
             }
         }
         Event::StepRetried(retried) => {
             state.failed_attempts += 1;
+            if matches!(state.phase, Phase::Sleeping { .. }) {
+                state.arrival = Some(Arrival::Woke);
+            }
             state.rest(Phase::Backoff { until: retried.retry_at })
         }
-        Event::Slept(slept) => state.rest(Phase::Sleeping { until: slept.until }),
+        Event::Slept(slept) => {
+            state.arrival = None;
+            state.rest(Phase::Sleeping { until: slept.until })
+        }
         Event::Waited(waited) => {
+            state.arrival = None;
             state.rest(Phase::Waiting { signal: waited.signal.clone(), until: waited.until })
         }
         Event::Created(_)
@@ -273,7 +282,7 @@ fn signalled(mut state: RunState, received: &SignalReceived) -> Option<RunState>
     if *signal != received.signal || !state.consumed.insert(received.number) {
         return None;
     }
-    Some(state.rest(runnable(Some(Arrival::Signal(received.clone())))))
+    Some(state.arrive(Arrival::Signal(received.clone())))
 }
 
 /// What an operator's action does.
@@ -286,26 +295,28 @@ fn intervene(mut state: RunState, event: &Event) -> Option<RunState> {
             (None, Phase::Paused { before }) => Some(state.rest(*before)),
             (from_step, Phase::Paused { .. } | Phase::Failed | Phase::Cancelled) => {
                 let step = from_step.clone().unwrap_or_else(|| state.step.clone());
-                Some(state.enter(step, runnable(None)))
+                // Where it stood, it still has what it waited for.
+                let arrival = state.arrival.clone().filter(|_| from_step.is_none());
+                Some(RunState { arrival, ..state.enter(step, Phase::Runnable) })
             }
             _ => None,
         },
-        (Event::RetriedNow(_), Phase::Backoff { .. }) => Some(state.rest(runnable(None))),
-        (Event::RetriedNow(_), Phase::Sleeping { .. }) => Some(state.rest(runnable(Some(Arrival::Woke)))),
+        (Event::RetriedNow(_), Phase::Backoff { .. }) => Some(state.rest(Phase::Runnable)),
+        (Event::RetriedNow(_), Phase::Sleeping { .. }) => Some(state.arrive(Arrival::Woke)),
         (Event::Migrated(migrated), phase)
             if phase.can_be_held() || matches!(phase, Phase::Paused { .. }) =>
         {
             state.definition.version = migrated.to_version;
             let moved = match phase {
-                Phase::Paused { .. } => Phase::Paused { before: Box::new(runnable(None)) },
-                Phase::Runnable { .. }
+                Phase::Paused { .. } => Phase::Paused { before: Box::new(Phase::Runnable) },
+                Phase::Runnable
                 | Phase::Backoff { .. }
                 | Phase::Sleeping { .. }
                 | Phase::Waiting { .. }
                 | Phase::Finishing
                 | Phase::Failed
                 | Phase::Cancelled
-                | Phase::Completed => runnable(None),
+                | Phase::Completed => Phase::Runnable,
             };
             Some(state.enter(migrated.to_step.clone(), moved))
         }

@@ -277,7 +277,7 @@ impl<'a> World<'a> {
 /// Which states the live row may be in, in this phase.
 fn fits(phase: &Phase, state: LiveState) -> bool {
     match phase {
-        Phase::Runnable { .. } => matches!(state, LiveState::Ready | LiveState::Leased),
+        Phase::Runnable => matches!(state, LiveState::Ready | LiveState::Leased),
         Phase::Backoff { .. } | Phase::Sleeping { .. } => {
             matches!(state, LiveState::Sleeping | LiveState::Leased | LiveState::Ready)
         }

@@ -1,6 +1,6 @@
 //! Sleeping, and waiting for signals.
 
-use crate::support::{Act, Call, TestEngine, seconds};
+use crate::support::{Act, Call, TestEngine, greenhouse::at_once, seconds};
 use std::time::Duration;
 use ticketflow_engine::{
     RunId,
@@ -262,5 +262,49 @@ async fn a_finished_run_takes_no_signal() {
     let payload = serde_json::value::RawValue::from_string("1".to_owned()).unwrap();
     let refused = engine.client.signal(run, "inspection", &payload, &TestEngine::operator()).await;
     assert_eq!(refused.unwrap_err().to_string(), format!("there is no run {run}"));
+    engine.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_is_still_there_for_the_attempt_after_a_failed_one() {
+    let engine = TestEngine::builder()
+        .workers(1)
+        .policy(at_once())
+        .script(|call| match (call.step, &call.arrival, call.attempt) {
+            ("inspect", None, _) => Act::Wait("inspection", None),
+            ("inspect", Some(_), 1) => Act::Retry,
+            _ => Act::Work,
+        })
+        .start()
+        .await;
+    let run = engine.enqueue().await;
+    engine.reaches(run, LiveState::Waiting).await;
+    engine.signal(run, "inspection", 7).await;
+    engine.ends(run, RunStatus::Completed).await;
+    let heard = arrivals(&engine, run);
+    assert_eq!(heard.len(), 3, "{heard:?}");
+    assert!(heard[1].is_some() && heard[1] == heard[2], "{heard:?}");
+    engine.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_is_still_there_after_a_resume() {
+    let engine = TestEngine::builder()
+        .workers(1)
+        .script(|call| match (call.step, &call.arrival, call.attempt) {
+            ("inspect", None, _) => Act::Wait("inspection", None),
+            ("inspect", Some(_), _) if call.number == 2 => Act::Fail,
+            _ => Act::Work,
+        })
+        .start()
+        .await;
+    let run = engine.enqueue().await;
+    engine.reaches(run, LiveState::Waiting).await;
+    engine.signal(run, "inspection", 7).await;
+    engine.ends(run, RunStatus::Failed).await;
+    engine.resume(run, None).await;
+    engine.ends(run, RunStatus::Completed).await;
+    let heard = arrivals(&engine, run);
+    assert!(heard.len() == 3 && heard[1] == heard[2], "{heard:?}");
     engine.finish().await;
 }

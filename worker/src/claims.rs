@@ -4,7 +4,6 @@
 
 use crate::{
     Shutdown,
-    heartbeat::round_trip,
     session::{Session, connection, reconnect_delay},
 };
 use chrono::{DateTime, Utc};
@@ -17,7 +16,7 @@ use std::{
 use ticketflow_engine::{
     StoreError,
     clock::random_fraction,
-    executor::{DEADLINE_GRACE, Ended},
+    executor::{DEADLINE_GRACE, Ended, ExecutorError},
     store::{
         claim::{self, ClaimRequest, Claimed, LeasedRun},
         limit,
@@ -154,11 +153,7 @@ impl Claims {
                 found = Look::Full;
                 break;
             }
-            let sent = Instant::now();
             let claimed = self.claim(&queue, free).await?;
-            if let Some(now) = claimed.now {
-                self.session.client.clock().calibrate(now, round_trip(sent));
-            }
             found = found.max(Look::of(claimed.runs.len(), free));
             for run in claimed.runs {
                 self.start(run);
@@ -270,7 +265,12 @@ async fn advance(
                 );
             }
         }
-        Err(error) => {
+        Err(error @ ExecutorError::Illegal(_)) => {
+            // Handed back it would come again at once; its deadline brings it back at a pace that harms nobody.
+            tracing::error!(run.id = %id, error = &error as &dyn std::error::Error, "a run's log is not a history");
+            session.held.end(id);
+        }
+        Err(error @ ExecutorError::Store(_)) => {
             tracing::error!(run.id = %id, error = &error as &dyn std::error::Error, "a run cannot be advanced");
             session.held.drop_run(id, epoch);
         }

@@ -45,7 +45,7 @@ impl Heartbeat {
             .await
         {
             // A beat that hangs is as bad as one that fails.
-            let beat = tokio::time::timeout(self.lease, self.beat(&mut connection));
+            let beat = tokio::time::timeout(self.lease / 4, self.beat(&mut connection));
             match ended.run_until_cancelled(beat).await {
                 None => return,
                 Some(Ok(Ok(true))) => {

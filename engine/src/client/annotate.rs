@@ -1,15 +1,18 @@
 //! Recording, with a run, what happened outside its workflow: an edit by an agent, a note. It changes nothing about
 //! the run, and a worker that holds it keeps it.
 
-use super::Client;
+use super::{
+    Client,
+    control::{Locked, lock},
+};
 use crate::{
     committer::project,
     error::{ControlError, StoreError},
     event::{Event, Note},
-    history::{History, Stamp},
-    id::{Actor, Epoch, RunId},
+    history::Stamp,
+    id::{Actor, RunId},
     projection::Change,
-    store::{control, event},
+    store::control,
 };
 use sqlx::PgConnection;
 
@@ -26,12 +29,7 @@ impl Client {
         actor: &Actor,
         note: Note,
     ) -> Result<(), ControlError> {
-        let live = control::live(connection, run, true).await?;
-        let header = control::header(connection, run, live.is_none()).await?;
-        header.ok_or(ControlError::NotFound(run))?;
-        let log = event::load(connection, run, -1).await?;
-        let history = History::fold(run, &log).map_err(|source| ControlError::Illegal { run, source })?;
-        let last = log.last().map_or(Epoch(0), |last| last.epoch);
+        let Locked { live, history, epoch: last, .. } = lock(connection, run).await?;
         let epoch = live.as_ref().map_or(last, |live| live.epoch);
         let stamp =
             Stamp { epoch, attempt: 0, actor: actor.clone(), duration_ms: None, at: self.clock.now() };

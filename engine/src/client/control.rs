@@ -7,7 +7,7 @@ use crate::{
     error::{ControlError, StoreError},
     event::{Event, EventRecord, Intervention, Migrated, Resumed},
     history::{History, Stamp},
-    id::{Actor, DefinitionId, RunId, StepName},
+    id::{Actor, DefinitionId, Epoch, RunId, StepName},
     projection::Change,
     reaper::row_after,
     status::RunStatus,
@@ -27,10 +27,12 @@ use std::{collections::BTreeMap, sync::Arc};
 pub type EditedOutputs = BTreeMap<StepName, Box<RawValue>>;
 
 /// A run locked for an action.
-struct Locked {
-    header: Header,
-    live: Option<LiveRow>,
-    history: History,
+pub(super) struct Locked {
+    pub(super) header: Header,
+    pub(super) live: Option<LiveRow>,
+    pub(super) history: History,
+    /// Epoch of the last event.
+    pub(super) epoch: Epoch,
 }
 
 impl Client {
@@ -137,12 +139,10 @@ impl Client {
         event: Event,
         advice: &str,
     ) -> Result<(), ControlError> {
-        let Locked { header, live, mut history } = locked;
+        let Locked { header, live, mut history, epoch } = locked;
         let run = header.id;
         let seq = history.seq;
-        let last_epoch = event::load(connection, run, seq.0 - 1).await?;
-        let epoch = live.as_ref().map(|row| row.epoch).or_else(|| last_epoch.last().map(|last| last.epoch));
-        let epoch_after = epoch.unwrap_or(crate::Epoch(0)).next();
+        let epoch_after = live.as_ref().map_or(epoch, |row| row.epoch).next();
         let stamp = Stamp {
             epoch: epoch_after,
             attempt: 0,
@@ -280,7 +280,7 @@ fn unknown_step(definition: &Definition, step: &StepName) -> ControlError {
 }
 
 /// Locks a run, live row first, which is the order in which workers take the two.
-async fn lock(connection: &mut PgConnection, run: RunId) -> Result<Locked, ControlError> {
+pub(super) async fn lock(connection: &mut PgConnection, run: RunId) -> Result<Locked, ControlError> {
     let mut live = control::live(connection, run, true).await?;
     let header = control::header(connection, run, live.is_none()).await?;
     let header = header.ok_or(ControlError::NotFound(run))?;
@@ -289,5 +289,6 @@ async fn lock(connection: &mut PgConnection, run: RunId) -> Result<Locked, Contr
     }
     let log = event::load(connection, run, -1).await?;
     let history = History::fold(run, &log).map_err(|source| ControlError::Illegal { run, source })?;
-    Ok(Locked { header, live, history })
+    let epoch = log.last().map_or(Epoch(0), |last| last.epoch);
+    Ok(Locked { header, live, history, epoch })
 }

@@ -222,8 +222,12 @@ impl Writer {
                     runs = runs.len(),
                     "a batch was not enqueued"
                 );
+                let mut gone = false;
                 for (run, reply) in runs.into_iter().zip(replies) {
-                    answer(reply, self.write_alone(&run).await);
+                    // Once the database is known to be away, nobody waits for it again.
+                    let outcome = if gone { Err(unreached()) } else { self.write_alone(&run).await };
+                    gone = gone || matches!(&outcome, Err(error) if error.is_transient());
+                    answer(reply, outcome);
                 }
             }
         }
@@ -258,6 +262,10 @@ impl Writer {
         transaction.commit().await.map_err(StoreError::database("commit what was enqueued"))?;
         Ok(outcomes)
     }
+}
+
+fn unreached() -> StoreError {
+    StoreError::database("enqueue a run")(sqlx::Error::PoolTimedOut)
 }
 
 fn answer(reply: Reply, outcome: Result<Enqueued, StoreError>) {

@@ -11,7 +11,7 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, postgres::types::PgInterval};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// A run that this worker may advance until its lease or epoch is gone.
 #[derive(Debug, Clone)]
@@ -32,6 +32,8 @@ pub struct LeasedRun {
     pub concurrency_key: Option<String>,
     /// Its log, oldest first.
     pub log: Vec<EventRecord>,
+    /// When it was claimed, by the database's clock.
+    pub claimed_at: DateTime<Utc>,
 }
 
 /// What a worker asks for.
@@ -94,6 +96,7 @@ impl ClaimedRow {
             queue: self.queue.clone(),
             concurrency_key: self.concurrency_key.clone(),
             log: Vec::new(),
+            claimed_at: self.now,
         }
     }
 
@@ -205,21 +208,33 @@ async fn claim_keyed(
 /// version: where they differ the log is read again.
 async fn gather(connection: &mut PgConnection, rows: Vec<ClaimedRow>) -> Result<Vec<LeasedRun>, StoreError> {
     let mut runs: Vec<(LeasedRun, i32)> = Vec::new();
+    let mut unreadable = BTreeMap::new();
     for row in rows {
         if runs.last().is_none_or(|(run, _)| run.id != row.id) {
             runs.push((row.lease(), row.live_seq));
         }
-        let event = row.event()?;
-        if let Some((run, _)) = runs.last_mut() {
-            run.log.push(event);
+        match (row.event(), runs.last_mut()) {
+            (Ok(event), Some((run, _))) => run.log.push(event),
+            (Err(error), Some((run, _))) => drop(unreadable.insert(run.id, error)),
+            (_, None) => {}
         }
     }
     let mut leased = Vec::with_capacity(runs.len());
     for (mut run, live_seq) in runs {
-        if run.log.last().is_none_or(|last| last.seq.0 != live_seq) {
-            run.log = event::load(connection, run.id, -1).await?;
+        if run.log.last().is_none_or(|last| last.seq.0 != live_seq) && !unreadable.contains_key(&run.id) {
+            match event::load(connection, run.id, -1).await {
+                Ok(log) => run.log = log,
+                Err(error) if error.is_transient() => return Err(error),
+                Err(error) => drop(unreadable.insert(run.id, error)),
+            }
         }
-        leased.push(run);
+        // It stays leased until its deadline, so that it keeps no other run of its queue from being served.
+        match unreadable.get(&run.id) {
+            Some(error) => {
+                tracing::error!(run.id = %run.id, error = error as &dyn std::error::Error, "a log cannot be read");
+            }
+            None => leased.push(run),
+        }
     }
     Ok(leased)
 }

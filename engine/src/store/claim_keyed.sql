@@ -19,7 +19,7 @@ WITH due AS (
     -- The counter says what is free: nothing is counted. Its lock makes claim and release of a key take turns.
     SELECT key, max_leased - leased AS free FROM concurrency_keys
     WHERE key IN (SELECT concurrency_key FROM candidate)
-    ORDER BY key
+    ORDER BY key COLLATE "C"
     FOR UPDATE
 ), ranked AS (
     SELECT candidate.*, key.free,

@@ -307,6 +307,9 @@ pub async fn move_log_on(
     )
     .execute(connection)
     .await
-    .map_err(StoreError::database("move a run's log on"))?;
-    Ok(())
+    .map_err(StoreError::database("move a run's log on"))
+    .and_then(|done| match done.rows_affected() {
+        1 => Ok(()),
+        _ => Err(StoreError::database("move a run's log on")(sqlx::Error::RowNotFound)),
+    })
 }

@@ -36,7 +36,7 @@ WITH item AS (
     SELECT concurrency_key, max(key_limit) FROM fresh
     WHERE concurrency_key IS NOT NULL
     GROUP BY concurrency_key
-    ORDER BY concurrency_key
+    ORDER BY concurrency_key COLLATE "C"
     ON CONFLICT (key) DO UPDATE SET max_leased = EXCLUDED.max_leased
     WHERE known.max_leased <> EXCLUDED.max_leased
 ), live AS (

@@ -207,12 +207,19 @@ pub async fn orphans(connection: &mut PgConnection, limit: i64) -> Result<Vec<Or
     sqlx::query_as!(
         Orphan,
         r#"SELECT run.id AS "id: RunId", run.epoch AS "epoch: Epoch", run.attempt, run.slots, run.queue,
-                  run.concurrency_key, coalesce(worker.name, run.worker_id::text) AS "worker!",
-                  worker.expires_at > engine_now() IS TRUE AS "overdue!"
+                  run.concurrency_key,
+                  coalesce((SELECT name FROM workers WHERE id = run.worker_id), run.worker_id::text) AS "worker!",
+                  EXISTS (
+                      SELECT FROM workers WHERE id = run.worker_id AND expires_at > engine_now()
+                  ) AS "overdue!"
            FROM live_runs AS run
-           LEFT JOIN workers AS worker ON worker.id = run.worker_id
+           -- No join with workers: a run that changed hands while its lock was waited for is judged by the worker
+           -- that has it then.
            WHERE run.state = 'leased'
-               AND (worker.id IS NULL OR worker.expires_at <= engine_now() OR run.deadline_at <= engine_now())
+               AND (
+                   NOT EXISTS (SELECT FROM workers WHERE id = run.worker_id AND expires_at > engine_now())
+                   OR run.deadline_at <= engine_now()
+               )
            ORDER BY run.bucket, run.id
            LIMIT $1
            FOR UPDATE OF run SKIP LOCKED"#,

@@ -145,7 +145,7 @@ fn current(live: Option<&LiveRow>, phase: &Phase) -> StepStatus {
         return StepStatus::Running;
     }
     match phase {
-        Phase::Runnable { .. } => StepStatus::Ready,
+        Phase::Runnable => StepStatus::Ready,
         Phase::Backoff { .. } => StepStatus::Retrying,
         Phase::Sleeping { .. } => StepStatus::Sleeping,
         Phase::Waiting { .. } => StepStatus::Waiting,
