@@ -11,6 +11,8 @@ use std::{
 use ticketflow_engine::{Backoff, Catalog};
 use ticketflow_worker::WorkerOptions;
 
+/// Most runs one worker advances at once.
+const MOST_CAPACITY: u64 = 10_000;
 /// Where the API listens unless told otherwise.
 pub(crate) const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
@@ -52,6 +54,27 @@ pub(crate) struct File {
     pub(crate) database: DatabaseSection,
     pub(crate) worker: Worker,
     pub(crate) steps: BTreeMap<String, StepSection>,
+}
+
+impl File {
+    /// Refuses what would hang or starve the program.
+    fn check(&self) -> anyhow::Result<()> {
+        let within = |key: &str, value: Option<u64>, least: u64, most: u64| match value {
+            Some(value) if !(least..=most).contains(&value) => {
+                anyhow::bail!("{key} = {value} in the configuration file: use {least} to {most}")
+            }
+            Some(_) | None => Ok(()),
+        };
+        within("worker.lease_seconds", self.worker.lease_seconds, 1, 3_600)?;
+        within("worker.poll_ms", self.worker.poll_ms, 10, 60_000)?;
+        within("worker.capacity", self.worker.capacity.map(|capacity| capacity as u64), 1, MOST_CAPACITY)?;
+        within("database.max_connections", self.database.max_connections.map(u64::from), 4, 1_000)?;
+        within("server.idempotency_hours", self.server.idempotency_hours.map(u64::from), 1, 8_760)?;
+        for (step, section) in &self.steps {
+            within(&format!("steps.{step}.timeout_ms"), section.timeout_ms, 1, 86_400_000)?;
+        }
+        Ok(())
+    }
 }
 
 /// `[server]`
@@ -98,10 +121,10 @@ pub(crate) struct StepSection {
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct WorkerArgs {
     /// Runs advanced at once [default: 128]
-    #[arg(long, env = "TICKETFLOW_CAPACITY")]
-    pub(crate) capacity: Option<usize>,
+    #[arg(long, env = "TICKETFLOW_CAPACITY", value_parser = clap::value_parser!(u64).range(1..=MOST_CAPACITY))]
+    pub(crate) capacity: Option<u64>,
     /// How long leases hold without a heartbeat [default: 15s]
-    #[arg(long, env = "TICKETFLOW_LEASE", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "TICKETFLOW_LEASE", value_parser = parse_lease)]
     pub(crate) lease: Option<Duration>,
     /// How long running steps may take to finish at a stop [default: 20s]
     #[arg(long, env = "TICKETFLOW_GRACE", value_parser = humantime::parse_duration)]
@@ -129,6 +152,7 @@ impl Config {
             None if Path::new("ticketflow.toml").exists() => read(Path::new("ticketflow.toml"))?,
             None => File::default(),
         };
+        file.check()?;
         Ok(Self { args, file })
     }
 
@@ -162,7 +186,10 @@ impl Config {
         WorkerOptions {
             name: worker_name(),
             queues: queues.or_else(|| file.queues.clone()).unwrap_or_default(),
-            capacity: args.capacity.or(file.capacity).unwrap_or(default.capacity).max(1),
+            capacity: args
+                .capacity
+                .map_or(file.capacity, |capacity| usize::try_from(capacity).ok())
+                .unwrap_or(default.capacity),
             lease: args.lease.or(file.lease_seconds.map(Duration::from_secs)).unwrap_or(default.lease),
             poll: file.poll_ms.map_or(default.poll, Duration::from_millis),
             grace: args.grace.or(file.grace_seconds.map(Duration::from_secs)).unwrap_or(default.grace),
@@ -192,6 +219,14 @@ fn read(path: &Path) -> anyhow::Result<File> {
     toml::from_str(&text).with_context(|| format!("{} is not a valid configuration", path.display()))
 }
 
+fn parse_lease(text: &str) -> Result<Duration, String> {
+    let lease = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if (Duration::from_secs(1)..=Duration::from_hours(1)).contains(&lease) {
+        return Ok(lease);
+    }
+    Err("use 1s to 1h".to_owned())
+}
+
 fn worker_name() -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{host}-{}", std::process::id())
@@ -205,5 +240,13 @@ mod tests {
     fn an_unknown_key_in_the_file_is_refused_by_name() {
         let error = toml::from_str::<File>("[worker]\ncapasity = 3\n").unwrap_err().to_string();
         assert!(error.contains("capasity") && error.contains("capacity"), "{error}");
+    }
+
+    #[test]
+    fn a_value_that_would_hang_the_program_is_refused_with_its_range() {
+        let file: File = toml::from_str("[worker]\nlease_seconds = 0\n").unwrap();
+        let error = file.check().unwrap_err().to_string();
+        assert!(error.contains("worker.lease_seconds = 0") && error.contains("1 to 3600"), "{error}");
+        assert!(parse_lease("100ms").is_err() && parse_lease("2s").is_ok());
     }
 }

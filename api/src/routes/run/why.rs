@@ -33,9 +33,7 @@ fn by_phase(phase: &Phase, log: &[EventRecord]) -> Option<String> {
         Phase::Waiting { signal, until: None } => Some(format!("for the signal {signal}")),
         Phase::Paused { .. } => Some(paused(log)),
         // A run may have moved on since its live row was read.
-        Phase::Runnable | Phase::Finishing | Phase::Failed | Phase::Cancelled | Phase::Completed => {
-            None
-        }
+        Phase::Runnable | Phase::Finishing | Phase::Failed | Phase::Cancelled | Phase::Completed => None,
     }
 }
 
