@@ -103,8 +103,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Healthcheck => healthcheck::run(&api).await,
         Command::Bench(args) => bench::run(args, &config).await,
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "ticketflow", &mut std::io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "ticketflow", &mut script);
+            output::out(String::from_utf8_lossy(&script).trim_end())
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What commands print: tables for people, JSON, CSV or ids for machines. Results go to standard output, everything
 //! else to standard error.
 
+use comfy_table::ColumnConstraint;
 use serde_json::Value;
 use std::io::{ErrorKind, Write};
 
@@ -19,6 +20,9 @@ pub(crate) enum Format {
     /// Ids alone, one a line.
     Ids,
 }
+
+/// Characters of a table's cell; JSON has the rest.
+const CELL_WIDTH: usize = 60;
 
 /// A column: its title and where its value stands in a record.
 pub(crate) type Column = (&'static str, &'static str);
@@ -51,19 +55,7 @@ pub(crate) fn print(records: &[Value], format: Format, columns: &[Column], id: &
 /// Prints one record: field by field for people.
 pub(crate) fn print_one(record: &Value, format: Format, id: &str) -> anyhow::Result<()> {
     match format {
-        Format::Table => {
-            let mut table = comfy_table::Table::new();
-            table.load_style(comfy_table::presets::NOTHING);
-            for (name, value) in record.as_object().into_iter().flatten() {
-                let shown = if value.is_object() || value.is_array() {
-                    printable(&serde_json::to_string_pretty(value)?)
-                } else {
-                    text(value)
-                };
-                table.add_row([name.clone(), shown]);
-            }
-            out(&table.to_string())
-        }
+        Format::Table => fields("", record).into_iter().try_for_each(|line| out(&line)),
         Format::Json => out(&serde_json::to_string_pretty(record)?),
         Format::Jsonl => out(&record.to_string()),
         Format::Ids => out(&text(&record[id])),
@@ -77,15 +69,52 @@ pub(crate) fn print_one(record: &Value, format: Format, id: &str) -> anyhow::Res
     }
 }
 
+/// A record as lines of `name: value`, nested names joined by dots; what is null is left out.
+fn fields(prefix: &str, value: &Value) -> Vec<String> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::Object(map) => map
+            .iter()
+            .flat_map(|(name, value)| {
+                let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                fields(&name, value)
+            })
+            .collect(),
+        Value::Array(items) if items.iter().any(Value::is_object) => items
+            .iter()
+            .enumerate()
+            .flat_map(|(position, item)| fields(&format!("{prefix}[{position}]"), item))
+            .collect(),
+        Value::String(long) if long.contains('\n') => {
+            vec![format!("{prefix}:\n    {}", printable(long).trim_end().replace('\n', "\n    "))]
+        }
+        Value::String(_) | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
+            vec![format!("{prefix}: {}", text(value))]
+        }
+    }
+}
+
 fn table(records: &[Value], columns: &[Column]) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
     table.set_header(columns.iter().map(|(title, _)| *title));
     for record in records {
-        table.add_row(columns.iter().map(|(_, path)| text(at(record, path))));
+        table.add_row(columns.iter().map(|(_, path)| shortened(&text(at(record, path)))));
+    }
+    // Ids and states are there to be copied: only what people wrote may be broken.
+    for column in table.column_iter_mut().rev().skip(1) {
+        column.set_constraint(ColumnConstraint::ContentWidth);
     }
     table
+}
+
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= CELL_WIDTH {
+        return text.to_owned();
+    }
+    let short: String = text.chars().take(CELL_WIDTH - 1).collect();
+    format!("{short}…")
 }
 
 fn csv(records: &[Value], columns: &[Column]) -> anyhow::Result<()> {

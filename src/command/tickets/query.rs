@@ -18,7 +18,10 @@ const LIST_COLUMNS: [Column; 7] = [
     ("SUBJECT", "subject"),
 ];
 
-const EVENT_COLUMNS: [Column; 7] = [
+/// Where in a payload the word stands that says most, most telling first.
+const TELLING: [&str; 7] = ["/reason", "/error/message", "/message", "/signal", "/topic", "/cause", "/next"];
+
+const EVENT_COLUMNS: [Column; 8] = [
     ("SEQ", "seq"),
     ("TIME", "created_at"),
     ("EVENT", "event_type"),
@@ -26,6 +29,7 @@ const EVENT_COLUMNS: [Column; 7] = [
     ("ATTEMPT", "attempt"),
     ("MS", "duration_ms"),
     ("ACTOR", "actor"),
+    ("DETAIL", "detail"),
 ];
 
 /// States in which nothing happens any more by itself.
@@ -106,7 +110,13 @@ pub(crate) async fn get(args: IdArgs, api: &Api, format: Format) -> anyhow::Resu
 }
 
 pub(crate) async fn events(args: IdArgs, api: &Api, format: Format) -> anyhow::Result<()> {
-    let events = all_events(api, &args.id).await?;
+    let mut events = all_events(api, &args.id).await?;
+    if format == Format::Table {
+        for event in &mut events {
+            let detail = TELLING.iter().find_map(|path| event["payload"].pointer(path)).cloned();
+            event["detail"] = detail.unwrap_or(Value::Null);
+        }
+    }
     print(&events, format, &EVENT_COLUMNS, "id")
 }
 
