@@ -30,6 +30,10 @@ impl ApprovalCursor {
     pub fn parse(text: &str) -> Option<Self> {
         let (micros, id) = text.split_once('.')?;
         let requested_at = DateTime::from_timestamp_micros(i64::from_str_radix(micros, 16).ok()?)?;
+        // A made-up time past what the column holds must not reach the database.
+        if requested_at < DateTime::UNIX_EPOCH {
+            return None;
+        }
         Some(Self { requested_at, ticket: id.parse().ok()? })
     }
 }

@@ -3,8 +3,12 @@
 //! To clients it is an opaque text; it says which sort it belongs to, so that it cannot be used with another.
 
 use super::filter::{Direction, Sort, SortKey};
+use std::ops::RangeInclusive;
 use ticketflow_engine::RunId;
 use uuid::Uuid;
+
+/// Microseconds since 1970 from the year 1 to the year 9999.
+const MOMENTS: RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 
 /// A place in a sorted list: the sort key, time of submission and id of the last item before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +49,14 @@ impl Cursor {
         created.copy_from_slice(&bytes[9..17]);
         id.copy_from_slice(&bytes[17..]);
         let (key, created) = (i64::from_be_bytes(key), i64::from_be_bytes(created));
+        // A made-up number past what the columns hold must not reach the database.
+        let keys = match sort.key {
+            SortKey::CreatedAt | SortKey::UpdatedAt => MOMENTS,
+            SortKey::Priority => 0..=i64::from(i16::MAX),
+        };
+        if !keys.contains(&key) || !MOMENTS.contains(&created) {
+            return Err(CursorError::Malformed);
+        }
         Ok(Self { sort, key, created, id: RunId::from_uuid(Uuid::from_bytes(id)) })
     }
 }
@@ -92,6 +104,19 @@ mod tests {
         let text = cursor(newest).to_string();
         assert_eq!(Cursor::parse(&text, newest), Ok(cursor(newest)));
         assert_eq!(Cursor::parse(&text, oldest), Err(CursorError::OtherSort(newest)));
+    }
+
+    #[test]
+    fn a_number_past_what_the_columns_hold_is_malformed() {
+        let newest = Sort::default();
+        let urgent = Sort { key: SortKey::Priority, ..newest };
+        for far in [
+            Cursor { key: i64::MAX, ..cursor(newest) },
+            Cursor { created: i64::MIN, ..cursor(newest) },
+            Cursor { key: 1 << 40, ..cursor(urgent) },
+        ] {
+            assert_eq!(Cursor::parse(&far.to_string(), far.sort), Err(CursorError::Malformed), "{far:?}");
+        }
     }
 
     #[test]
