@@ -174,3 +174,46 @@ async fn the_demo_shows_a_takeover_and_a_clean_audit() {
         assert_eq!(takeover["step"], takeover["continued_with"], "{takeover}");
     }
 }
+
+/// The steps of a workflow, as the API lists them.
+async fn steps_of(app: &TestApp, workflow: &str) -> Vec<String> {
+    let (_, drawn) = app.get(&format!("/workflows/{workflow}/graph?format=dot")).await;
+    let arrows =
+        drawn.as_str().unwrap().lines().filter(|line| line.contains("->") && !line.contains("dashed"));
+    arrows.map(|line| line.split('"').nth(1).unwrap().to_owned()).collect()
+}
+
+async fn checkpoints(app: &TestApp, id: &str) -> Vec<String> {
+    let (_, events) = app.get(&format!("/tickets/{id}/events?limit=500")).await;
+    let completed = events.as_array().unwrap().iter().filter(|event| event["event_type"] == "step_complete");
+    completed.map(|event| event["step_name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_step_of_the_triage_survives_the_death_of_its_worker() {
+    let app = TestApp::start().await;
+    let steps = steps_of(&app, "ticket_triage").await;
+    assert_eq!(steps.len(), 6, "{steps:?}");
+    for (position, step) in steps.iter().enumerate() {
+        // About a parcel: what needs no approval runs to its end.
+        let (_, posted) = app.post("/tickets", &ticket(2 + 5 * position)).await;
+        let id = posted["ticket_id"].as_str().unwrap().to_owned();
+        let doomed = app.worker(&["--lease", SHORT_LEASE, "--pace", "300ms"]);
+        until("the worker is in the middle of the step", || async {
+            let held = checkpoints(&app, &id).await.len() == position;
+            let (_, run) = app.get(&format!("/tickets/{id}/run")).await;
+            held && run["state"] == "leased" && run["step"] == json!(step)
+        })
+        .await;
+        doomed.kill();
+        let heir = app.worker(&["--lease", SHORT_LEASE]);
+        until("the ticket is done", || async {
+            let (_, found) = app.get(&format!("/tickets/{id}")).await;
+            found["status"] == "completed"
+        })
+        .await;
+        assert_eq!(checkpoints(&app, &id).await, steps, "killed at {step}");
+        assert_eq!(heir.stop().await, 0);
+    }
+    app.finish().await;
+}
