@@ -2,10 +2,7 @@
 
 use crate::support::{
     TestApp,
-    app::{
-        BETWEEN_KILLS, Process, SHORT_LEASE, VISIBLE_PACE, beside_the_repository, data_dir, program, run,
-        ticket,
-    },
+    app::{BETWEEN_KILLS, Process, SHORT_LEASE, VISIBLE_PACE, data_dir, program, run, ticket},
     until,
 };
 use rustix::process::Signal;
@@ -93,16 +90,10 @@ async fn a_stopped_worker_hands_its_runs_back_without_charging_an_attempt() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn imported_tickets_complete_while_a_loop_kills_workers() {
-    let Some(file) = beside_the_repository("shared/data/tickets/customer_messages.jsonl") else {
-        eprintln!("skipped: the file of customer messages is not here");
-        return;
-    };
     let app = TestApp::start().await;
-    // A part of it, so that a build without optimisation is through in seconds.
     let part = tempfile::Builder::new().suffix(".jsonl").tempfile().unwrap();
-    let messages: Vec<String> =
-        std::fs::read_to_string(file).unwrap().lines().take(400).map(str::to_owned).collect();
-    std::fs::write(part.path(), messages.join("\n")).unwrap();
+    let lines: Vec<String> = (0..400).map(|number| ticket(number).to_string()).collect();
+    std::fs::write(part.path(), lines.join("\n")).unwrap();
     let file = part.path();
     let mut workers: Vec<Process> = (0..3).map(|_| app.worker(&["--lease", SHORT_LEASE])).collect();
     let import = app.command(&["tickets", "import", file.to_str().unwrap(), "-o", "json"]);

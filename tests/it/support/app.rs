@@ -6,7 +6,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader},
-    path::Path,
     process::{Child, Command, Output, Stdio},
     time::Duration,
 };
@@ -216,12 +215,6 @@ pub(crate) fn data_dir() -> tempfile::TempDir {
     let open = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(directory.path(), open).unwrap();
     directory
-}
-
-/// Whether a path exists that the repository itself does not have: larger data beside it.
-pub(crate) fn beside_the_repository(path: &str) -> Option<std::path::PathBuf> {
-    let found = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.join(path);
-    found.exists().then_some(found)
 }
 
 /// Long enough for a lease of a second to end and be taken over.
