@@ -9,7 +9,7 @@ use crate::{
     event::{Completed, Event, Failure, Slept, StepCompleted, StepRetried, WaitTimedOut, Waited},
     fence::Fence,
     history::{History, Stamp},
-    id::{Actor, Epoch, RunId, StepName},
+    id::{Actor, StepName},
     observe,
     retry::StepPolicy,
     status::LiveState,
@@ -470,9 +470,6 @@ impl Held {
         }
     }
 }
-
-/// A run and the epoch of its lease: what hand-back needs to know.
-pub type LeaseKey = (RunId, Epoch);
 
 fn completed(next: Option<StepName>, output: Box<RawValue>) -> Vec<Event> {
     let last = next.is_none();

@@ -2,7 +2,7 @@
 
 use crate::support::{
     TestApp,
-    app::{BETWEEN_KILLS, Process, SHORT_LEASE, VISIBLE_PACE, data_dir, program, run, ticket},
+    app::{Process, SHORT_LEASE, VISIBLE_PACE, data_dir, program, run, ticket},
     until,
 };
 use rustix::process::Signal;
@@ -98,8 +98,14 @@ async fn imported_tickets_complete_while_a_loop_kills_workers() {
     let mut workers: Vec<Process> = (0..3).map(|_| app.worker(&["--lease", SHORT_LEASE])).collect();
     let import = app.command(&["tickets", "import", file.to_str().unwrap(), "-o", "json"]);
     let importing = tokio::spawn(run(import));
-    for _ in 0..5 {
-        tokio::time::sleep(BETWEEN_KILLS).await;
+    let pool = app.pool().await;
+    for kill in 1..=5 {
+        // Well apart, and in the middle of the work.
+        until("a further part of the checkpoints is made", || async {
+            let query = "SELECT count(*) FROM run_events WHERE kind = 'step_completed'";
+            sqlx::query_scalar::<_, i64>(query).fetch_one(&pool).await.unwrap() >= 350 * kill
+        })
+        .await;
         workers.remove(0).kill();
         workers.push(app.worker(&["--lease", SHORT_LEASE]));
     }
@@ -107,7 +113,6 @@ async fn imported_tickets_complete_while_a_loop_kills_workers() {
     let summary: Value = serde_json::from_slice(&imported.stdout).unwrap();
     assert!(imported.status.success(), "{summary}");
     app.settle().await;
-    let pool = app.pool().await;
     let query = "SELECT count(*) FROM tickets WHERE status IN ('completed', 'awaiting_approval')";
     let settled: i64 = sqlx::query_scalar(query).fetch_one(&pool).await.unwrap();
     assert_eq!(json!(settled), summary["created"]);

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader},
     process::{Child, Command, Output, Stdio},
-    time::Duration,
 };
 
 /// The program under test.
@@ -221,5 +220,3 @@ pub(crate) fn data_dir() -> tempfile::TempDir {
 pub(crate) const SHORT_LEASE: &str = "1s";
 /// Long enough to be killed in the middle of a step.
 pub(crate) const VISIBLE_PACE: &str = "25ms";
-/// Between two kills of a loop that kills.
-pub(crate) const BETWEEN_KILLS: Duration = Duration::from_millis(700);
