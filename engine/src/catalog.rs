@@ -53,9 +53,10 @@ impl Catalog {
         queues
     }
 
-    /// Whether some definition limits its runs per key.
-    pub fn limits_keys(&self) -> bool {
-        self.iter().any(|definition| definition.concurrency.is_some())
+    /// Those of [`Self::advertised`] that limit their runs per key.
+    pub fn keyed(&self) -> Vec<String> {
+        let keyed = self.iter().filter(|definition| definition.concurrency.is_some());
+        keyed.map(|definition| definition.id.to_string()).collect()
     }
 
     /// The longest time any step may take.

@@ -47,6 +47,10 @@ pub struct Commit {
 }
 
 impl Commit {
+    fn change(&self) -> Change<'_> {
+        Change { run: self.advance.run, events: &self.advance.events }
+    }
+
     fn leaves_lease(&self) -> bool {
         match &self.advance.row {
             RowAfter::Live { state, .. } => *state != crate::status::LiveState::Leased,
@@ -167,7 +171,7 @@ impl Writer {
         let mut refused = Vec::new();
         for (position, pending) in batch.into_iter().enumerate() {
             if written.contains(&position) {
-                answer(pending, Committed::Written);
+                self.written(pending);
             } else {
                 refused.push(pending);
             }
@@ -189,7 +193,7 @@ impl Writer {
         };
         for pending in batch {
             match advance::standing(&mut connection, &pending.commit.advance).await {
-                Ok(Standing::Written) => answer(pending, Committed::Written),
+                Ok(Standing::Written) => self.written(pending),
                 Ok(Standing::Fenced) => answer(pending, Committed::Fenced),
                 Ok(Standing::MovedOn { .. }) if again => left.push(pending),
                 Ok(Standing::MovedOn { signal_count }) => {
@@ -200,6 +204,11 @@ impl Writer {
             }
         }
         left
+    }
+
+    fn written(&self, pending: Pending) {
+        announce(&self.catalog, [&pending.commit]);
+        answer(pending, Committed::Written);
     }
 
     /// A batch that was refused as a whole: write its runs one by one.
@@ -252,10 +261,7 @@ async fn follow(
     for work in moved.iter().flat_map(|commit| &commit.work) {
         work(&mut *connection).await.map_err(StoreError::database(STEP_SQL))?;
     }
-    let changes = moved.iter().map(|commit| {
-        let change = Change { run: commit.advance.run, events: &commit.advance.events };
-        (&commit.definition, change)
-    });
+    let changes = moved.iter().map(|commit| (&commit.definition, commit.change()));
     project(connection, catalog, changes).await?;
     let mut released = Released::default();
     for commit in moved.iter().filter(|commit| commit.leaves_lease()) {
@@ -277,6 +283,16 @@ pub(crate) async fn project<'a>(
             .map_err(StoreError::database("bring a projection up to date"))?;
     }
     Ok(())
+}
+
+/// Tells projections of what has become durable.
+pub(crate) fn announce<'a>(catalog: &Catalog, commits: impl IntoIterator<Item = &'a Commit>) {
+    for commit in commits {
+        if let Some(projection) = catalog.get(&commit.definition).and_then(|found| found.projection.as_ref())
+        {
+            projection.committed(&[commit.change()]);
+        }
+    }
 }
 
 /// Groups changes by the projection of their runs' definition; runs without one are left out.

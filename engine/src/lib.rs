@@ -20,6 +20,7 @@ pub mod fence;
 pub mod graph;
 pub mod history;
 pub mod id;
+mod live_row;
 pub mod observe;
 pub mod projection;
 pub mod reaper;

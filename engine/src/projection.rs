@@ -24,6 +24,11 @@ pub trait Projection: Send + Sync + 'static {
         changes: &'a [Change<'a>],
     ) -> BoxFuture<'a, Result<(), sqlx::Error>>;
 
+    /// Hears of what workers and operators did to runs, after it has become durable: for metrics and the like. Of
+    /// creations and annotations, which may be part of a caller's transaction, it does not hear, and a process that
+    /// dies in between never does, so nothing may depend on it.
+    fn committed(&self, _changes: &[Change<'_>]) {}
+
     /// Compares the read model with the fold of whole logs and describes each difference. Must not write.
     fn verify<'a>(
         &'a self,

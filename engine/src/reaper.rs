@@ -6,19 +6,18 @@
 use crate::{
     Catalog, Clock,
     clock::random_fraction,
-    committer::{Commit, write_commits},
+    committer::{Commit, announce, write_commits},
     error::{IllegalTransition, StoreError},
     event::{Event, Failure, LeaseExpired, StepRetried},
     history::{History, Stamp},
     id::{Actor, RunId},
+    live_row::{Keeper, row_after},
     observe,
-    status::LiveState,
     store::{
-        advance::{Advance, RowAfter},
+        advance::Advance,
         event,
         lease::{self, Orphan},
     },
-    transition::Effect,
 };
 use chrono::TimeDelta;
 use sqlx::{Connection, PgConnection};
@@ -59,10 +58,11 @@ pub async fn reap(connection: &mut PgConnection, catalog: &Catalog, clock: &Cloc
         }
     }
     let taken = write(&mut transaction, catalog, &commits).await?;
-    observe::lease_expired(taken);
     lease::bury(&mut transaction).await?;
     transaction.commit().await.map_err(StoreError::database("commit what was reaped"))?;
-    Ok(taken)
+    observe::lease_expired(taken.len() as u64);
+    announce(catalog, taken.iter().copied());
+    Ok(taken.len() as u64)
 }
 
 /// A run that cannot be taken over must not keep the others from it.
@@ -80,21 +80,21 @@ async fn prepare(
     take(orphan, &log, catalog, clock)
 }
 
-/// Writes the batch; if it is refused as a whole, run by run.
-async fn write(
+/// Writes the batch; if it is refused as a whole, run by run. Returns what was written.
+async fn write<'a>(
     connection: &mut PgConnection,
     catalog: &Catalog,
-    commits: &[Commit],
-) -> Result<u64, StoreError> {
+    commits: &'a [Commit],
+) -> Result<Vec<&'a Commit>, StoreError> {
     let batch: Vec<&Commit> = commits.iter().collect();
     match write_in_savepoint(connection, catalog, &batch).await {
         Err(error) if !error.is_transient() => {}
         done => return done,
     }
-    let mut taken = 0;
+    let mut taken = Vec::new();
     for commit in commits {
         match write_in_savepoint(connection, catalog, &[commit]).await {
-            Ok(written) => taken += written,
+            Ok(written) => taken.extend(written),
             Err(error) if error.is_transient() => return Err(error),
             Err(error) => leave(commit.advance.run, &error.into()),
         }
@@ -102,18 +102,18 @@ async fn write(
     Ok(taken)
 }
 
-async fn write_in_savepoint(
+async fn write_in_savepoint<'a>(
     connection: &mut PgConnection,
     catalog: &Catalog,
-    commits: &[&Commit],
-) -> Result<u64, StoreError> {
+    commits: &[&'a Commit],
+) -> Result<Vec<&'a Commit>, StoreError> {
     if commits.is_empty() {
-        return Ok(0);
+        return Ok(Vec::new());
     }
     let mut savepoint = connection.begin().await.map_err(StoreError::database("set a savepoint"))?;
     let written = write_commits(&mut savepoint, catalog, commits).await?;
     savepoint.commit().await.map_err(StoreError::database("release a savepoint"))?;
-    Ok(written.len() as u64)
+    Ok(written.into_iter().map(|position| commits[position]).collect())
 }
 
 fn take(
@@ -144,7 +144,7 @@ fn take(
         seq,
         epoch_after: orphan.epoch.next(),
         signals_seen: None,
-        row: row_after(&history, orphan.attempt, clock),
+        row: row_after(&history, orphan.attempt, Keeper::Nobody { ready_at: clock.now() }),
         events,
         hash: history.hash,
     };
@@ -183,28 +183,4 @@ fn verdict(orphan: &Orphan, history: &History, catalog: &Catalog, clock: &Clock)
         events.push(Event::Failed(Failure::new("poison", message)));
     }
     events
-}
-
-/// The live row of a run that nobody holds any more.
-pub(crate) fn row_after(history: &History, attempt: i32, clock: &Clock) -> RowAfter {
-    let state = &history.state;
-    let live = |live_state, wake_at| RowAfter::Live {
-        state: live_state,
-        wake_at,
-        step: state.step.clone(),
-        version: state.definition.version,
-        attempt,
-        crashes: state.crashes,
-        deadline_at: None,
-    };
-    match state.phase.effect() {
-        // What woke a waiting run, or came while it was paused or held, may not be in the log yet: whoever claims it
-        // looks, and parks it again if there is nothing.
-        Effect::Run | Effect::Park { state: LiveState::Waiting, .. } => {
-            live(LiveState::Ready, Some(clock.now()))
-        }
-        Effect::Park { state, wake_at } => live(state, wake_at),
-        Effect::Close(status) => RowAfter::Closed { status, error_code: history.error_code() },
-        Effect::Finish => RowAfter::Closed { status: crate::status::RunStatus::Completed, error_code: None },
-    }
 }

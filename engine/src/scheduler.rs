@@ -15,10 +15,10 @@ use crate::{
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use croner::Cron;
+use croner::parser::{CronParser, Seconds, Year};
 use serde_json::value::RawValue;
 use sqlx::{Connection, PgConnection};
-use std::str::FromStr;
+use std::collections::BTreeSet;
 use thiserror::Error;
 
 /// What happens when a schedule fires while its last run is still live.
@@ -85,7 +85,8 @@ pub fn next_time(cron: &str, after: DateTime<Utc>) -> Result<DateTime<Utc>, Sche
         cron: cron.to_owned(),
         problem: problem.to_string(),
     };
-    let parsed = Cron::from_str(cron).map_err(refuse)?;
+    let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
+    let parsed = parser.parse(cron).map_err(refuse)?;
     parsed.find_next_occurrence(&after, false).map_err(refuse)
 }
 
@@ -118,39 +119,88 @@ pub async fn put(client: &Client, schedule: &Schedule) -> Result<DateTime<Utc>, 
     Ok(next_at)
 }
 
-/// Fires every schedule that is due; returns the runs started.
+/// Fires every schedule that is due and whose workflow this process knows; returns the runs started. One that cannot
+/// fire is logged and keeps no other from firing: it is moved on to its next time, or paused if it has none.
 ///
 /// # Errors
-/// If the database did not do it. A schedule whose workflow or input is no longer valid is logged and moved on.
+/// If the database is out of reach.
 pub async fn fire_due(client: &Client) -> Result<Vec<RunId>, ScheduleError> {
+    let known: BTreeSet<&str> = client.catalog().iter().map(|definition| &*definition.id.workflow).collect();
+    let known: Vec<String> = known.into_iter().map(str::to_owned).collect();
     let mut started = Vec::new();
     let mut connection = client.pool().acquire().await.map_err(StoreError::database("connect"))?;
-    loop {
-        let mut transaction =
-            connection.begin().await.map_err(StoreError::database("begin to fire a schedule"))?;
-        let Some(due) = schedule::lock_due(&mut transaction).await? else {
-            return Ok(started);
-        };
-        let now = stats::now(&mut transaction).await?;
-        let run = fire(client, &mut transaction, &due).await?;
-        schedule::fired(&mut transaction, &due.name, next_time(&due.cron, now)?, run).await?;
-        transaction.commit().await.map_err(StoreError::database("commit a schedule's run"))?;
-        started.extend(run);
+    while let Some(fired) = fire_next(client, &mut connection, &known).await? {
+        started.extend(fired.run);
     }
+    Ok(started)
+}
+
+/// A schedule whose time had come, and what that started.
+struct Fired {
+    run: Option<RunId>,
+}
+
+async fn fire_next(
+    client: &Client,
+    connection: &mut PgConnection,
+    known: &[String],
+) -> Result<Option<Fired>, ScheduleError> {
+    let mut transaction =
+        connection.begin().await.map_err(StoreError::database("begin to fire a schedule"))?;
+    let Some(due) = schedule::lock_due(&mut transaction, known).await? else {
+        return Ok(None);
+    };
+    let now = stats::now(&mut transaction).await?;
+    let run = fire_alone(client, &mut transaction, &due).await?;
+    match next_time(&due.cron, now) {
+        Ok(next_at) => schedule::fired(&mut transaction, &due.name, next_at, run).await?,
+        Err(error) => {
+            report(&due, &error, "paused: it has no time to come");
+            schedule::pause(&mut transaction, &due.name).await?;
+        }
+    }
+    transaction.commit().await.map_err(StoreError::database("commit a schedule's run"))?;
+    Ok(Some(Fired { run }))
+}
+
+/// Fires within a savepoint: what the database refuses is taken back, and the transaction goes on.
+async fn fire_alone(
+    client: &Client,
+    connection: &mut PgConnection,
+    due: &ScheduleRow,
+) -> Result<Option<RunId>, ScheduleError> {
+    let mut savepoint = connection.begin().await.map_err(StoreError::database("set a savepoint"))?;
+    match fire(client, &mut savepoint, due).await {
+        Ok(run) => {
+            savepoint.commit().await.map_err(StoreError::database("release a savepoint"))?;
+            Ok(run)
+        }
+        Err(ControlError::Store(error)) if error.is_transient() => Err(error.into()),
+        Err(error) => {
+            savepoint.rollback().await.map_err(StoreError::database("roll back to a savepoint"))?;
+            report(due, &error, "not started");
+            Ok(None)
+        }
+    }
+}
+
+fn report(due: &ScheduleRow, error: &(dyn std::error::Error + 'static), message: &'static str) {
+    tracing::error!(schedule.name = due.name, error, message);
 }
 
 async fn fire(
     client: &Client,
     connection: &mut PgConnection,
     due: &ScheduleRow,
-) -> Result<Option<RunId>, ScheduleError> {
+) -> Result<Option<RunId>, ControlError> {
     if due.overlap == Overlap::Skip.as_str() && is_live(connection, due.last_run_id).await? {
         tracing::info!(schedule.name = due.name, "left out: the last run is still live");
         return Ok(None);
     }
-    let Ok(input) = RawValue::from_string(due.input.clone()) else {
-        return Ok(None);
-    };
+    let input = RawValue::from_string(due.input.clone()).map_err(|error| ControlError::BadValue {
+        what: "the schedule's input".to_owned(),
+        problem: error.to_string(),
+    })?;
     let mut request = EnqueueRequest::new(&due.workflow, input, Actor::new("scheduler"));
     let key = format!("schedule\0{}\0{}", due.name, due.next_at.timestamp_micros());
     request.guard = Some(Guard {
@@ -158,18 +208,9 @@ async fn fire(
         request_hash: Hash::of(due.input.as_bytes()),
         window: TimeDelta::days(1),
     });
-    match client.enqueue_in(connection, request).await {
-        Ok(Enqueued::Created(run)) => Ok(Some(run)),
-        Ok(Enqueued::Replayed(_) | Enqueued::KeyReused(_)) => Ok(None),
-        Err(ControlError::Store(error)) => Err(error.into()),
-        Err(error) => {
-            tracing::error!(
-                schedule.name = due.name,
-                error = &error as &dyn std::error::Error,
-                "not started"
-            );
-            Ok(None)
-        }
+    match client.enqueue_in(connection, request).await? {
+        Enqueued::Created(run) => Ok(Some(run)),
+        Enqueued::Replayed(_) | Enqueued::KeyReused(_) => Ok(None),
     }
 }
 

@@ -175,7 +175,7 @@ impl StepContext {
         self.attempt
     }
 
-    /// How often `step` was completed in this run so far.
+    /// How often `step` was completed in this run since it began, or since an operator last set it to a step.
     pub fn visits(&self, step: &str) -> u32 {
         self.visits.get(&StepName::new(step)).copied().unwrap_or(0)
     }

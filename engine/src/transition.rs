@@ -85,6 +85,8 @@ pub struct RunState {
     pub crashes: i32,
     /// How often each step was completed.
     pub visits: BTreeMap<StepName, u32>,
+    /// The same since an operator last set the run to a step: what loops are limited by.
+    pub rounds: BTreeMap<StepName, u32>,
     /// Numbers of the signals consumed.
     pub consumed: BTreeSet<i32>,
     /// What ended the step's last sleep or wait. Stays over failed attempts, for it comes only once.
@@ -150,6 +152,11 @@ impl Phase {
     const fn can_be_held(&self) -> bool {
         self.can_run() || matches!(self, Self::Waiting { .. })
     }
+
+    /// Whether an operator may end or move a run in this phase.
+    const fn is_open(&self) -> bool {
+        self.can_be_held() || matches!(self, Self::Paused { .. })
+    }
 }
 
 impl RunState {
@@ -162,6 +169,7 @@ impl RunState {
             failed_attempts: 0,
             crashes: 0,
             visits: BTreeMap::new(),
+            rounds: BTreeMap::new(),
             consumed: BTreeSet::new(),
             arrival: None,
         }
@@ -172,13 +180,28 @@ impl RunState {
         matches!(self.phase, Phase::Failed | Phase::Cancelled | Phase::Completed)
     }
 
+    /// Whether this is still the same execution of the same step as in `earlier`.
+    pub(crate) fn stays(&self, earlier: &Self) -> bool {
+        self.step == earlier.step && self.visits == earlier.visits
+    }
+
+    fn rest(mut self, phase: Phase) -> Self {
+        self.phase = phase;
+        self
+    }
+
     fn enter(mut self, step: StepName, phase: Phase) -> Self {
         self.step = step;
         self.failed_attempts = 0;
         self.crashes = 0;
         self.arrival = None;
-        self.phase = phase;
-        self
+        self.rest(phase)
+    }
+
+    /// An operator sets the run to a step: its loops may begin anew.
+    fn set_to(mut self, step: StepName, phase: Phase) -> Self {
+        self.rounds = BTreeMap::new();
+        self.enter(step, phase)
     }
 
     fn arrive(mut self, arrival: Arrival) -> Self {
@@ -186,9 +209,93 @@ impl RunState {
         self.rest(Phase::Runnable)
     }
 
-    fn rest(mut self, phase: Phase) -> Self {
-        self.phase = phase;
-        self
+    fn complete_step(mut self, next: Option<&StepName>) -> Self {
+        *self.visits.entry(self.step.clone()).or_default() += 1;
+        *self.rounds.entry(self.step.clone()).or_default() += 1;
+        match next {
+            Some(next) => self.enter(next.clone(), Phase::Runnable),
+            None => self.rest(Phase::Finishing),
+        }
+    }
+
+    fn retry(mut self, until: DateTime<Utc>) -> Self {
+        self.failed_attempts += 1;
+        if matches!(self.phase, Phase::Sleeping { .. }) {
+            self.arrival = Some(Arrival::Woke);
+        }
+        self.rest(Phase::Backoff { until })
+    }
+
+    /// The step was called with what had arrived, and asked for a sleep or a wait.
+    fn park(mut self, phase: Phase) -> Self {
+        self.arrival = None;
+        self.rest(phase)
+    }
+
+    fn receive(mut self, received: &SignalReceived) -> Option<Self> {
+        match &self.phase {
+            Phase::Waiting { signal, .. } if *signal == received.signal => {}
+            Phase::Waiting { .. }
+            | Phase::Runnable
+            | Phase::Backoff { .. }
+            | Phase::Sleeping { .. }
+            | Phase::Paused { .. }
+            | Phase::Finishing
+            | Phase::Failed
+            | Phase::Cancelled
+            | Phase::Completed => return None,
+        }
+        self.consumed.insert(received.number).then(|| self.arrive(Arrival::Signal(received.clone())))
+    }
+
+    fn pause(self) -> Self {
+        let before = Box::new(self.phase.clone());
+        self.rest(Phase::Paused { before })
+    }
+
+    fn resume(self, from_step: Option<&StepName>) -> Option<Self> {
+        match (self.phase.clone(), from_step) {
+            (Phase::Paused { before }, None) => Some(self.rest(*before)),
+            (Phase::Paused { .. } | Phase::Failed | Phase::Cancelled, Some(step)) => {
+                Some(self.set_to(step.clone(), Phase::Runnable))
+            }
+            (Phase::Failed | Phase::Cancelled, None) => {
+                // Where it stood, it still has what it waited for.
+                let (step, arrival) = (self.step.clone(), self.arrival.clone());
+                Some(Self { arrival, ..self.set_to(step, Phase::Runnable) })
+            }
+            (
+                Phase::Runnable
+                | Phase::Backoff { .. }
+                | Phase::Sleeping { .. }
+                | Phase::Waiting { .. }
+                | Phase::Finishing
+                | Phase::Completed,
+                _,
+            ) => None,
+        }
+    }
+
+    fn retry_now(self) -> Option<Self> {
+        match &self.phase {
+            Phase::Backoff { .. } => Some(self.rest(Phase::Runnable)),
+            Phase::Sleeping { .. } => Some(self.arrive(Arrival::Woke)),
+            Phase::Runnable
+            | Phase::Waiting { .. }
+            | Phase::Paused { .. }
+            | Phase::Finishing
+            | Phase::Failed
+            | Phase::Cancelled
+            | Phase::Completed => None,
+        }
+    }
+
+    /// Paused it stays paused, and goes on there once it is resumed.
+    fn migrate(mut self, to_version: i32, to_step: &StepName) -> Self {
+        let paused = matches!(self.phase, Phase::Paused { .. });
+        self.definition.version = to_version;
+        let moved = self.set_to(to_step.clone(), Phase::Runnable);
+        if paused { moved.pause() } else { moved }
     }
 }
 
@@ -199,28 +306,27 @@ impl RunState {
 pub fn transition(state: RunState, event: &Event) -> Result<RunState, IllegalTransition> {
     let refused = IllegalTransition { event: event.kind().as_str(), state: state.phase.name() };
     let phase = &state.phase;
-    match event {
-        Event::StepCompleted(_) | Event::StepRetried(_) | Event::Slept(_) | Event::Waited(_)
-            if phase.can_run() =>
-        {
-            Ok(advance(state, event))
+    let next = match event {
+        Event::StepCompleted(completed) if phase.can_run() => state.complete_step(completed.next.as_ref()),
+        Event::StepRetried(retried) if phase.can_run() => state.retry(retried.retry_at),
+        Event::Slept(slept) if phase.can_run() => state.park(Phase::Sleeping { until: slept.until }),
+        Event::Waited(waited) if phase.can_run() => {
+            state.park(Phase::Waiting { signal: waited.signal.clone(), until: waited.until })
         }
-        Event::SignalReceived(received) => signalled(state, received).ok_or(refused),
+        Event::SignalReceived(received) => state.receive(received).ok_or(refused)?,
         Event::WaitTimedOut(_) if matches!(phase, Phase::Waiting { until: Some(_), .. }) => {
-            Ok(state.arrive(Arrival::TimedOut))
+            state.arrive(Arrival::TimedOut)
         }
-        Event::LeaseExpired(expired) if phase.can_be_held() => {
-            Ok(RunState { crashes: expired.crashes, ..state })
-        }
-        Event::Noted(_) if phase.can_be_held() => Ok(state),
-        Event::Annotated(_) => Ok(state),
-        Event::Completed(_) if matches!(phase, Phase::Finishing) => Ok(state.rest(Phase::Completed)),
-        Event::Failed(_) if phase.can_be_held() => Ok(state.rest(Phase::Failed)),
-        Event::Paused(_)
-        | Event::Resumed(_)
-        | Event::RetriedNow(_)
-        | Event::Migrated(_)
-        | Event::Cancelled(_) => intervene(state, event).ok_or(refused),
+        Event::LeaseExpired(expired) if phase.can_be_held() => RunState { crashes: expired.crashes, ..state },
+        Event::Noted(_) if phase.can_be_held() => state,
+        Event::Annotated(_) => state,
+        Event::Paused(_) if phase.can_be_held() => state.pause(),
+        Event::Resumed(resumed) => state.resume(resumed.from_step.as_ref()).ok_or(refused)?,
+        Event::RetriedNow(_) => state.retry_now().ok_or(refused)?,
+        Event::Migrated(migrated) if phase.is_open() => state.migrate(migrated.to_version, &migrated.to_step),
+        Event::Cancelled(_) if phase.is_open() => state.rest(Phase::Cancelled),
+        Event::Failed(_) if phase.can_be_held() => state.rest(Phase::Failed),
+        Event::Completed(_) if matches!(phase, Phase::Finishing) => state.rest(Phase::Completed),
         Event::Created(_)
         | Event::StepCompleted(_)
         | Event::StepRetried(_)
@@ -229,100 +335,11 @@ pub fn transition(state: RunState, event: &Event) -> Result<RunState, IllegalTra
         | Event::WaitTimedOut(_)
         | Event::LeaseExpired(_)
         | Event::Noted(_)
-        | Event::Completed(_)
-        | Event::Failed(_) => Err(refused),
-    }
-}
-
-/// What a step's outcome does; the phase was checked before.
-fn advance(mut state: RunState, event: &Event) -> RunState {
-    match event {
-        Event::StepCompleted(completed) => {
-            *state.visits.entry(state.step.clone()).or_default() += 1;
-            match &completed.next {
-                Some(next) => state.enter(next.clone(), Phase::Runnable),
-                None => state.rest(Phase::Finishing),
-            }
-        }
-        Event::StepRetried(retried) => {
-            state.failed_attempts += 1;
-            if matches!(state.phase, Phase::Sleeping { .. }) {
-                state.arrival = Some(Arrival::Woke);
-            }
-            state.rest(Phase::Backoff { until: retried.retry_at })
-        }
-        Event::Slept(slept) => {
-            state.arrival = None;
-            state.rest(Phase::Sleeping { until: slept.until })
-        }
-        Event::Waited(waited) => {
-            state.arrival = None;
-            state.rest(Phase::Waiting { signal: waited.signal.clone(), until: waited.until })
-        }
-        Event::Created(_)
-        | Event::SignalReceived(_)
-        | Event::WaitTimedOut(_)
-        | Event::LeaseExpired(_)
-        | Event::Noted(_)
-        | Event::Annotated(_)
         | Event::Paused(_)
-        | Event::Resumed(_)
-        | Event::RetriedNow(_)
         | Event::Migrated(_)
         | Event::Cancelled(_)
         | Event::Failed(_)
-        | Event::Completed(_) => state,
-    }
-}
-
-fn signalled(mut state: RunState, received: &SignalReceived) -> Option<RunState> {
-    let Phase::Waiting { signal, .. } = &state.phase else {
-        return None;
+        | Event::Completed(_) => return Err(refused),
     };
-    if *signal != received.signal || !state.consumed.insert(received.number) {
-        return None;
-    }
-    Some(state.arrive(Arrival::Signal(received.clone())))
-}
-
-/// What an operator's action does.
-fn intervene(mut state: RunState, event: &Event) -> Option<RunState> {
-    match (event, state.phase.clone()) {
-        (Event::Paused(_), before) if before.can_be_held() => {
-            Some(state.rest(Phase::Paused { before: Box::new(before) }))
-        }
-        (Event::Resumed(resumed), phase) => match (&resumed.from_step, phase) {
-            (None, Phase::Paused { before }) => Some(state.rest(*before)),
-            (from_step, Phase::Paused { .. } | Phase::Failed | Phase::Cancelled) => {
-                let step = from_step.clone().unwrap_or_else(|| state.step.clone());
-                // Where it stood, it still has what it waited for.
-                let arrival = state.arrival.clone().filter(|_| from_step.is_none());
-                Some(RunState { arrival, ..state.enter(step, Phase::Runnable) })
-            }
-            _ => None,
-        },
-        (Event::RetriedNow(_), Phase::Backoff { .. }) => Some(state.rest(Phase::Runnable)),
-        (Event::RetriedNow(_), Phase::Sleeping { .. }) => Some(state.arrive(Arrival::Woke)),
-        (Event::Migrated(migrated), phase)
-            if phase.can_be_held() || matches!(phase, Phase::Paused { .. }) =>
-        {
-            state.definition.version = migrated.to_version;
-            let moved = match phase {
-                Phase::Paused { .. } => Phase::Paused { before: Box::new(Phase::Runnable) },
-                Phase::Runnable
-                | Phase::Backoff { .. }
-                | Phase::Sleeping { .. }
-                | Phase::Waiting { .. }
-                | Phase::Finishing
-                | Phase::Failed
-                | Phase::Cancelled
-                | Phase::Completed => Phase::Runnable,
-            };
-            Some(state.enter(migrated.to_step.clone(), moved))
-        }
-        (Event::Cancelled(_), phase) if phase.can_be_held() || matches!(phase, Phase::Paused { .. }) => {
-            Some(state.rest(Phase::Cancelled))
-        }
-        _ => None,
-    }
+    Ok(next)
 }

@@ -7,7 +7,10 @@ use crate::support::{
 };
 use futures::{FutureExt, future::BoxFuture};
 use sqlx::PgConnection;
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 use ticketflow_engine::{
     Catalog, Change, Projection, RunId, event::Event, executor::Ended, status::RunStatus,
 };
@@ -150,6 +153,60 @@ async fn a_projection_changes_in_the_transaction_of_the_checkpoint() {
     let report = engine.audit().await;
     assert_eq!(report.violations.len(), 1, "the audit compares the read model with the log");
     sqlx::query("UPDATE ledger SET events = 8").execute(&engine.pool).await.unwrap();
+    engine.finish().await;
+}
+
+/// A read model that only listens: how many events of each run it heard of as durable.
+#[derive(Clone, Default)]
+struct Herald {
+    heard: Arc<Mutex<BTreeMap<RunId, usize>>>,
+}
+
+impl Projection for Herald {
+    fn apply<'a>(
+        &'a self,
+        connection: &'a mut PgConnection,
+        changes: &'a [Change<'a>],
+    ) -> BoxFuture<'a, Result<(), sqlx::Error>> {
+        async move {
+            let thorns =
+                changes.iter().flat_map(|change| change.events).any(|event| event.payload.contains("thorns"));
+            let statement = if thorns { "SELECT 1 / 0" } else { "SELECT 1" };
+            sqlx::query(statement).execute(connection).await.map(drop)
+        }
+        .boxed()
+    }
+
+    fn committed(&self, changes: &[Change<'_>]) {
+        let mut heard = self.heard.lock().unwrap();
+        for change in changes {
+            *heard.entry(change.run).or_default() += change.events.len();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_projection_hears_once_of_what_is_durable_and_of_nothing_else() {
+    let herald = Herald::default();
+    let listening = herald.clone();
+    let engine = TestEngine::builder()
+        .catalog(move |script| {
+            let definition = greenhouse(1, script, at_once()).projection(listening);
+            Catalog::new([definition.build().unwrap()]).unwrap()
+        })
+        .start()
+        .await;
+    let runs = engine.enqueue_many(10).await;
+    let poison = runs[4];
+    let output = serde_json::json!({ "bed": "thorns", "amount": 1 });
+    let thorns = move |run| if run == poison { Act::Output(output.clone()) } else { Act::Work };
+    advance_together(&engine, 10, thorns).await;
+    engine.resume(poison, None).await;
+    engine.client.cancel(poison, &TestEngine::operator(), "too prickly").await.unwrap();
+    for run in runs {
+        let durable = engine.log(run).await.len() - 1;
+        assert_eq!(herald.heard.lock().unwrap()[&run], durable, "all but its creation, each once");
+    }
     engine.finish().await;
 }
 

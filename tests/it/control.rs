@@ -163,6 +163,61 @@ async fn a_backoff_can_be_ended_at_once() {
     engine.finish().await;
 }
 
+/// The numbers of the attempts that the step at `water` was told.
+fn attempts(engine: &TestEngine, run: RunId) -> Vec<i32> {
+    engine.script.calls_of(run, "water").iter().map(|call| call.attempt).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attempts_count_on_over_a_pause_and_an_ended_backoff_and_anew_after_a_resume_from_a_step() {
+    let engine = TestEngine::builder()
+        .script(|call| match (call.step, call.number) {
+            ("water", 1..=3) => Act::RetryAfter(seconds(3_600)),
+            _ => Act::Work,
+        })
+        .start()
+        .await;
+    let (client, operator) = (&engine.client, TestEngine::operator());
+    let run = engine.enqueue().await;
+    let worker = engine.hand("gardener").await;
+    worker.work().await;
+    client.retry_now(run, &operator, "the hose is free").await.unwrap();
+    worker.work().await;
+    client.pause(run, &operator, "lunch").await.unwrap();
+    engine.resume(run, None).await;
+    client.retry_now(run, &operator, "after lunch").await.unwrap();
+    worker.work().await;
+    assert_eq!(attempts(&engine, run), [1, 2, 3]);
+    client.pause(run, &operator, "another hose").await.unwrap();
+    engine.resume(run, Some("water")).await;
+    assert_eq!(worker.work().await, (run, Ended::Closed));
+    assert_eq!(attempts(&engine, run), [1, 2, 3, 1]);
+    engine.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loop_may_begin_anew_when_an_operator_has_set_the_run_back() {
+    let engine = TestEngine::builder()
+        .script(|call| match (call.step, call.number) {
+            // Sent back once too often, and then as often again as is allowed.
+            ("inspect", 1..=5) => Act::GoTo("measure"),
+            _ => Act::Work,
+        })
+        .start()
+        .await;
+    let run = engine.enqueue().await;
+    let worker = engine.hand("gardener").await;
+    worker.work().await;
+    assert_eq!(engine.error_code(run).await.as_deref(), Some("loop_limit"));
+    engine.resume(run, Some("measure")).await;
+    assert_eq!(worker.work().await, (run, Ended::Closed));
+    assert_eq!(engine.status(run).await, RunStatus::Completed);
+    let keys: std::collections::BTreeSet<_> =
+        engine.script.calls_of(run, "measure").into_iter().map(|call| call.key).collect();
+    assert_eq!(keys.len(), 6, "every execution has a key of its own");
+    engine.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_can_be_forked_in_every_state_and_is_left_as_it_is() {
     for state in STATES {

@@ -23,4 +23,5 @@ mod schedules;
 mod shutdown;
 mod support;
 mod tampering;
+mod upkeep;
 mod waiting;

@@ -2,15 +2,18 @@
 
 use crate::support::{
     Act, Gate, Script, TestEngine,
-    greenhouse::{at_once, greenhouse},
+    greenhouse::{Order, at_once, greenhouse},
     seconds, until,
 };
 use std::time::Duration;
 use ticketflow_engine::{
-    Catalog,
+    Catalog, RunId,
     client::EnqueueRequest,
     status::RunStatus,
-    store::limit::{self, QueueSettings},
+    store::{
+        claim,
+        limit::{self, QueueSettings},
+    },
 };
 
 async fn set_queue(engine: &TestEngine, max_leased: Option<i32>, paused: bool) {
@@ -29,6 +32,12 @@ async fn slots_in_use(engine: &TestEngine) -> i64 {
 
 fn one_per_bed(script: &Script) -> Catalog {
     let definition = greenhouse(1, script, at_once()).at_most_per_key(1, |order| Some(order.bed.clone()));
+    Catalog::new([definition.build().unwrap()]).unwrap()
+}
+
+fn one_per_bed_but_free(script: &Script) -> Catalog {
+    let key = |order: &Order| (order.bed != "free").then(|| order.bed.clone());
+    let definition = greenhouse(1, script, at_once()).at_most_per_key(1, key);
     Catalog::new([definition.build().unwrap()]).unwrap()
 }
 
@@ -74,6 +83,60 @@ async fn urgent_runs_are_claimed_first_and_equals_in_order() {
     let rest: Vec<_> = worker.claim(10).await.into_iter().map(|lease| lease.id).collect();
     let claimed = [one_by_one.as_slice(), rest.as_slice()].concat();
     assert_eq!(claimed, expected.into_iter().map(|(_, run)| run).collect::<Vec<_>>());
+    engine.finish().await;
+}
+
+async fn enqueue_urgent(engine: &TestEngine, bed: &str, priority: i16, in_seconds: Option<i64>) -> RunId {
+    let start_at = in_seconds.map(|later| engine.clock.now() + chrono::TimeDelta::seconds(later));
+    let request = EnqueueRequest { priority: Some(priority), start_at, ..TestEngine::request(bed) };
+    engine.client.enqueue(request).await.unwrap().run()
+}
+
+/// Runs whose sleep is over have no precedence over ready ones, nor the other way round.
+#[tokio::test(flavor = "multi_thread")]
+async fn due_sleepers_and_ready_runs_are_claimed_in_one_order() {
+    let engine = TestEngine::builder().start().await;
+    let mut expected = Vec::new();
+    for (priority, in_seconds) in [(3, Some(1)), (2, None), (1, Some(1)), (4, None)] {
+        expected.push((priority, enqueue_urgent(&engine, "north", priority, in_seconds).await));
+    }
+    engine.advance_clock(seconds(2)).await;
+    expected.sort_by_key(|(priority, _)| *priority);
+    let worker = engine.hand("gardener").await;
+    for pair in expected.chunks(2) {
+        let claimed: Vec<_> = worker.claim(2).await.into_iter().map(|lease| lease.id).collect();
+        assert_eq!(claimed, [pair[0].1, pair[1].1]);
+    }
+    engine.finish().await;
+}
+
+/// More runs became due than a claim takes: the urgent one among them is not left to the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backlog_of_due_sleepers_lines_up_by_priority() {
+    let engine = TestEngine::builder().start().await;
+    for second in 1..=20 {
+        enqueue_urgent(&engine, "north", 5, Some(second)).await;
+    }
+    let urgent = enqueue_urgent(&engine, "north", 1, Some(30)).await;
+    engine.advance_clock(seconds(60)).await;
+    assert_eq!(claim::line_up(&mut *engine.connection().await).await.unwrap(), 21);
+    assert_eq!(engine.hand("gardener").await.claim_one().await.id, urgent);
+    engine.finish().await;
+}
+
+/// Only some orders have a key; none of either kind waits for all of the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_with_and_without_a_key_are_claimed_in_one_order() {
+    let engine = TestEngine::builder().catalog(one_per_bed_but_free).start().await;
+    let mut expected = Vec::new();
+    for (priority, bed) in [(4, "free"), (1, "north"), (3, "south"), (2, "free")] {
+        expected.push((priority, enqueue_urgent(&engine, bed, priority, None).await));
+    }
+    expected.sort_by_key(|(priority, _)| *priority);
+    let worker = engine.hand("gardener").await;
+    for (_, run) in expected {
+        assert_eq!(worker.claim_one().await.id, run);
+    }
     engine.finish().await;
 }
 
@@ -194,18 +257,59 @@ async fn slots_of_a_dead_worker_and_of_a_cancelled_run_are_given_back() {
     engine.finish().await;
 }
 
-/// Runs of a full key are set aside, so that they do not stand in the way of others.
+/// Runs of a full key are set aside, so that they do not stand in the way of others; a worker that met only such runs
+/// looks again at once, whatever its poll.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_key_does_not_hold_up_other_keys() {
-    let engine = TestEngine::builder().catalog(one_per_bed).start().await;
-    for _ in 0..10 {
+async fn a_backlog_of_a_full_key_does_not_hold_up_other_keys() {
+    let mut engine = TestEngine::builder()
+        .catalog(one_per_bed)
+        .notify(false)
+        .options(|options| (options.capacity, options.poll) = (2, seconds(3_600)))
+        .start()
+        .await;
+    let gate = Gate::new();
+    let at = gate.clone();
+    engine.script.set(move |call| if call.number == 1 { Act::Pass(at.clone()) } else { Act::Work });
+    for _ in 0..300 {
         engine.enqueue_in_bed("north").await;
     }
     let south = engine.enqueue_in_bed("south").await;
+    engine.add_worker().await;
+    // One of each bed stands at its first step.
+    gate.reached_by(2).await;
+    assert_eq!(engine.script.calls_of(south, "measure").len(), 1, "south waits for north's backlog");
+    engine.script.set(|_| Act::Work);
+    gate.open();
+    engine.drain().await;
+    let (_, most_per_bed, _) = engine.script.most_at_once();
+    assert_eq!(most_per_bed, 1);
+    engine.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_with_a_key_are_served_when_the_rule_is_gone() {
+    let engine = TestEngine::builder().start().await;
+    let client = engine.client_of(one_per_bed(&engine.script));
+    for _ in 0..5 {
+        client.enqueue(TestEngine::request("north")).await.unwrap();
+    }
+    assert_eq!(engine.hand("of today").await.claim(10).await.len(), 5);
+    engine.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counters_of_keys_that_nobody_uses_are_swept_and_made_anew() {
+    let engine = TestEngine::builder().catalog(one_per_bed).start().await;
+    engine.enqueue_in_bed("north").await;
+    let sweep = async || limit::sweep_keys(&mut *engine.connection().await).await.unwrap();
+    assert_eq!(sweep().await, 0, "a live run has it");
     let worker = engine.hand("gardener").await;
-    assert_eq!(worker.claim(2).await.len(), 1);
-    until("south gets its turn", || async { worker.claim(2).await.iter().any(|lease| lease.id == south) })
-        .await;
+    worker.work().await;
+    assert_eq!(sweep().await, 1);
+    for _ in 0..2 {
+        engine.enqueue_in_bed("north").await;
+    }
+    assert_eq!(worker.claim(2).await.len(), 1, "the limit holds again");
     engine.finish().await;
 }
 

@@ -106,11 +106,52 @@ async fn what_could_never_fire_is_refused() {
     let cron = Schedule { cron: "every monday".to_owned(), ..hourly(Overlap::Skip) };
     let error = scheduler::put(client, &cron).await.unwrap_err().to_string();
     assert!(error.contains("every monday"), "{error}");
+    for fields in ["0 0 * * * *", "0 0 0 * * * 2030", "0 * * *"] {
+        let cron = Schedule { cron: fields.to_owned(), ..hourly(Overlap::Skip) };
+        assert!(scheduler::put(client, &cron).await.is_err(), "{fields} has not five fields");
+    }
     let never = Schedule { cron: "0 0 30 2 *".to_owned(), ..hourly(Overlap::Skip) };
     assert!(scheduler::put(client, &never).await.is_err());
     let unknown = Schedule { workflow: "compost".to_owned(), ..hourly(Overlap::Skip) };
     assert!(scheduler::put(client, &unknown).await.is_err());
     let input = serde_json::value::RawValue::from_string("{}".to_owned()).unwrap();
     assert!(scheduler::put(client, &Schedule { input, ..hourly(Overlap::Skip) }).await.is_err());
+    engine.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_that_cannot_fire_keeps_no_other_from_firing() {
+    let engine = TestEngine::builder().start().await;
+    for name in ["a", "b", "c", "d"] {
+        let schedule = Schedule { name: name.to_owned(), ..hourly(Overlap::Allow) };
+        scheduler::put(&engine.client, &schedule).await.unwrap();
+    }
+    // What time may do to schedules: an input no longer fits, an expression has no more times, the table refuses.
+    let spoil = "UPDATE schedules SET input = CASE name WHEN 'a' THEN '{}' WHEN 'c' THEN '{\"bed\":\"thorns\",\"plants\":1}'
+            ELSE input END,
+            cron = CASE name WHEN 'b' THEN '0 0 30 2 *' ELSE cron END";
+    sqlx::query(spoil).execute(&engine.pool).await.unwrap();
+    sqlx::query("ALTER TABLE run_events ADD CHECK (payload::text NOT LIKE '%thorns%')")
+        .execute(&engine.pool)
+        .await
+        .unwrap();
+    engine.advance_clock(seconds(3_600)).await;
+    // b fires a last time; d is not held up.
+    assert_eq!(scheduler::fire_due(&engine.client).await.unwrap().len(), 2);
+    let rows = schedule::list(&mut *engine.connection().await).await.unwrap();
+    let paused: Vec<bool> = rows.iter().map(|row| row.paused).collect();
+    assert_eq!(paused, [false, true, false, false]);
+    assert!(rows.iter().all(|row| row.paused || row.next_at > engine.clock.now()), "{rows:?}");
+    engine.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_of_an_unknown_workflow_is_left_to_processes_that_know_it() {
+    let engine = TestEngine::builder().start().await;
+    scheduler::put(&engine.client, &hourly(Overlap::Allow)).await.unwrap();
+    engine.advance_clock(seconds(3_600)).await;
+    let ignorant = engine.client_of(ticketflow_engine::Catalog::default());
+    assert!(scheduler::fire_due(&ignorant).await.unwrap().is_empty());
+    assert_eq!(scheduler::fire_due(&engine.client).await.unwrap().len(), 1);
     engine.finish().await;
 }

@@ -1,4 +1,4 @@
-//! What some worker has to do now and then: reap, fire schedules, unblock, sweep, create partitions.
+//! What some worker has to do now and then: reap, fire schedules, unblock, line up, sweep, create partitions.
 //!
 //! One statement looks whether there is anything to do, so that an idle system hardly asks.
 
@@ -9,12 +9,12 @@ use std::{
 };
 use ticketflow_engine::{
     StoreError, reaper, scheduler,
-    store::{lease, limit, stats},
+    store::{claim, lease, limit, stats},
 };
 use tokio_util::sync::CancellationToken;
 
-/// How often the partitions to come are looked after.
-const PARTITIONS_EVERY: Duration = Duration::from_hours(6);
+/// How often what grows by the month is looked after.
+const UPKEEP_EVERY: Duration = Duration::from_hours(6);
 
 pub(crate) struct Chores {
     session: Arc<Session>,
@@ -28,13 +28,13 @@ impl Chores {
     /// Does chores until `ended`.
     pub(crate) async fn run(self, ended: CancellationToken) {
         let interval = self.session.options.lease / 3;
-        let mut partitions_due = Instant::now();
+        let mut upkeep_due = Instant::now();
         loop {
             if self.session.fence.is_open(Instant::now()) {
                 log_failure(self.look().await, "a chore failed");
-                if partitions_due <= Instant::now() {
-                    partitions_due = Instant::now() + PARTITIONS_EVERY;
-                    log_failure(self.create_partitions().await, "partitions were not created");
+                if upkeep_due <= Instant::now() {
+                    upkeep_due = Instant::now() + UPKEEP_EVERY;
+                    log_failure(self.upkeep().await, "the upkeep of the tables failed");
                 }
             }
             if !pause(&ended, interval).await {
@@ -49,6 +49,7 @@ impl Chores {
         if chores.unblock {
             limit::unblock_missed(&mut connection).await?;
         }
+        while chores.line_up && claim::line_up(&mut connection).await? > 0 {}
         if chores.sweep {
             stats::sweep_idempotency(&mut connection).await?;
         }
@@ -90,8 +91,10 @@ impl Chores {
         }
     }
 
-    async fn create_partitions(&self) -> Result<(), StoreError> {
+    /// Partitions for the months to come; counters of keys that nobody uses any more.
+    async fn upkeep(&self) -> Result<(), StoreError> {
         let mut connection = connection(self.session.client.pool()).await?;
-        stats::create_partitions(&mut connection).await.map(drop)
+        stats::create_partitions(&mut connection).await?;
+        limit::sweep_keys(&mut connection).await.map(drop)
     }
 }

@@ -40,7 +40,10 @@ pub(crate) struct Claims {
     places: Arc<Semaphore>,
     running: TaskTracker,
     timers: Timers,
+    /// In the order in which they are asked next.
+    queues: Vec<String>,
     definitions: Vec<String>,
+    keyed: Vec<String>,
     settings: BTreeMap<String, limit::QueueSettings>,
     settings_until: Option<Instant>,
 }
@@ -51,16 +54,16 @@ enum Look {
     Nothing,
     /// All there was.
     Some,
-    /// As much as there was room for: there may be more.
+    /// As much as there was room for, or as a look at runs of full keys left: there may be more.
     Full,
 }
 
 impl Look {
-    const fn of(taken: usize, room: usize) -> Self {
-        match taken {
+    const fn of(claimed: &Claimed, room: usize) -> Self {
+        match claimed.runs.len() {
+            taken if taken >= room || claimed.set_aside > 0 => Self::Full,
             0 => Self::Nothing,
-            taken if taken < room => Self::Some,
-            _ => Self::Full,
+            _ => Self::Some,
         }
     }
 }
@@ -91,6 +94,8 @@ impl Claims {
         Self {
             places: Arc::new(Semaphore::new(session.options.capacity)),
             definitions: session.client.catalog().advertised(),
+            keyed: session.client.catalog().keyed(),
+            queues: session.options.queues.clone(),
             session,
             shutdown,
             running: TaskTracker::new(),
@@ -140,21 +145,23 @@ impl Claims {
         self.shutdown.stop.is_cancelled() || self.session.fence.is_closed()
     }
 
-    /// Claims from each queue once.
+    /// Claims from each queue once, beginning with another each time, so that none has to wait for those before it.
     async fn look(&mut self) -> Result<Look, StoreError> {
         if !self.session.fence.is_open(Instant::now()) {
             return Ok(Look::Nothing);
         }
         self.refresh_settings().await?;
         let mut found = Look::Nothing;
-        for queue in self.session.options.queues.clone() {
+        let next = 1.min(self.queues.len());
+        self.queues.rotate_left(next);
+        for queue in &self.queues {
             let free = self.places.available_permits().min(CLAIM_CAP);
             if free == 0 {
                 found = Look::Full;
                 break;
             }
-            let claimed = self.claim(&queue, free).await?;
-            found = found.max(Look::of(claimed.runs.len(), free));
+            let claimed = self.claim(queue, free).await?;
+            found = found.max(Look::of(&claimed, free));
             for run in claimed.runs {
                 self.start(run);
             }
@@ -171,7 +178,7 @@ impl Claims {
             definitions: &self.definitions,
             limit: i64::try_from(free).unwrap_or(i64::MAX),
             deadline: client.catalog().longest_timeout() + DEADLINE_GRACE,
-            keyed: client.catalog().limits_keys(),
+            keyed: &self.keyed,
         };
         match self.settings.get(queue) {
             Some(settings) if settings.paused => Ok(Claimed::default()),

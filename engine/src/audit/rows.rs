@@ -98,16 +98,18 @@ async fn stuck(connection: &mut PgConnection, bounds: Bounds, report: &mut Repor
 
 async fn counters(connection: &mut PgConnection, report: &mut Report) -> Result<(), StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT limits.name AS "name!", limits.leased AS "leased!", limits.held AS "held!" FROM (
-               SELECT 'queue ' || name AS name, leased, (
-                   SELECT count(*) FROM live_runs WHERE slots & 1 = 1 AND queue = queues.name
-               ) AS held FROM queues
+        r#"WITH held AS (
+               SELECT 'queue ' || queue AS name, count(*) FROM live_runs WHERE slots & 1 = 1 GROUP BY queue
                UNION ALL
-               SELECT 'key ' || key, leased, (
-                   SELECT count(*) FROM live_runs WHERE slots & 2 = 2 AND concurrency_key = key
-               ) FROM concurrency_keys
-           ) AS limits
-           WHERE limits.leased <> limits.held"#,
+               SELECT 'key ' || concurrency_key, count(*) FROM live_runs WHERE slots & 2 = 2 GROUP BY concurrency_key
+           ), counted AS (
+               SELECT 'queue ' || name AS name, leased FROM queues
+               UNION ALL
+               SELECT 'key ' || key, leased FROM concurrency_keys
+           )
+           SELECT name AS "name!", coalesce(counted.leased, 0) AS "leased!", coalesce(held.count, 0) AS "held!"
+           FROM counted FULL JOIN held USING (name)
+           WHERE coalesce(counted.leased, 0) <> coalesce(held.count, 0)"#,
     )
     .fetch_all(connection)
     .await

@@ -3,13 +3,13 @@
 
 use super::Client;
 use crate::{
-    committer::{Commit, project, write_commits},
+    committer::{Commit, announce, project, write_commits},
     error::{ControlError, StoreError},
-    event::{Event, EventRecord, Intervention, Migrated, Resumed},
+    event::{Event, Intervention, Migrated, Resumed},
     history::{History, Stamp},
     id::{Actor, DefinitionId, Epoch, RunId, StepName},
+    live_row::{Keeper, row_after},
     projection::Change,
-    reaper::row_after,
     status::RunStatus,
     store::{
         advance::Advance,
@@ -82,8 +82,9 @@ impl Client {
         self.check_resume(&locked.history, from_step.as_ref(), &edited)?;
         let event = Event::Resumed(Resumed { reason: reason.to_owned(), from_step, edited });
         let advice = "only a paused, failed or cancelled run can be resumed; a completed one can be forked";
-        self.write(&mut transaction, locked, actor, event, advice).await?;
+        let commit = self.write(&mut transaction, locked, actor, event, advice).await?;
         transaction.commit().await.map_err(StoreError::database("commit a resume"))?;
+        announce(&self.catalog, [&commit]);
         self.wakeup.ready(&self.pool, 1);
         Ok(())
     }
@@ -107,9 +108,11 @@ impl Client {
         let definition = self.definition(&target)?;
         check_ready(&definition, &to_step, |step| locked.history.has_checkpoint(step))?;
         let event = Event::Migrated(Migrated { reason: reason.to_owned(), to_version, to_step });
-        self.write(&mut transaction, locked, actor, event, "only a live run can be migrated").await?;
+        let commit =
+            self.write(&mut transaction, locked, actor, event, "only a live run can be migrated").await?;
         control::set_version(&mut transaction, run, to_version).await?;
         transaction.commit().await.map_err(StoreError::database("commit a migration"))?;
+        announce(&self.catalog, [&commit]);
         self.wakeup.ready(&self.pool, 1);
         Ok(())
     }
@@ -124,8 +127,9 @@ impl Client {
         let mut connection = self.pool.acquire().await.map_err(StoreError::database("connect"))?;
         let mut transaction = connection.begin().await.map_err(StoreError::database("begin an action"))?;
         let locked = lock(&mut transaction, run).await?;
-        self.write(&mut transaction, locked, actor, event, advice).await?;
+        let commit = self.write(&mut transaction, locked, actor, event, advice).await?;
         transaction.commit().await.map_err(StoreError::database("commit an action"))?;
+        announce(&self.catalog, [&commit]);
         self.wakeup.ready(&self.pool, 1);
         Ok(())
     }
@@ -138,84 +142,62 @@ impl Client {
         actor: &Actor,
         event: Event,
         advice: &str,
-    ) -> Result<(), ControlError> {
+    ) -> Result<Commit, ControlError> {
         let Locked { header, live, mut history, epoch } = locked;
-        let run = header.id;
-        let seq = history.seq;
-        let epoch_after = live.as_ref().map_or(epoch, |row| row.epoch).next();
+        let status = history.state.phase.name();
+        let (seq, epoch) = (history.seq, live.as_ref().map_or(epoch, |row| row.epoch));
         let stamp = Stamp {
-            epoch: epoch_after,
+            epoch: epoch.next(),
             attempt: 0,
             actor: actor.clone(),
             duration_ms: None,
             at: self.clock.now(),
         };
         let record = history.chain(event, stamp)?;
-        let status = history.state.phase.name();
-        history.apply(&record).map_err(|_| ControlError::Conflict {
-            run,
-            status,
-            advice: advice.to_owned(),
-        })?;
-        let row = row_after(&history, 0, &self.clock);
-        match live {
-            Some(live) => {
-                let advance = Advance {
-                    run,
-                    epoch: live.epoch,
-                    seq,
-                    epoch_after,
-                    signals_seen: None,
-                    row,
-                    hash: record.hash,
-                    events: vec![record],
-                };
-                self.write_live(connection, &header, &live, &history, advance).await
-            }
-            None => self.write_closed(connection, &header, &history, row, record).await,
-        }
-    }
-
-    async fn write_live(
-        &self,
-        connection: &mut PgConnection,
-        header: &Header,
-        live: &LiveRow,
-        history: &History,
-        advance: Advance,
-    ) -> Result<(), ControlError> {
+        let refused =
+            |advice: &str| ControlError::Conflict { run: header.id, status, advice: advice.to_owned() };
+        history.apply(&record).map_err(|_| refused(advice))?;
+        let started = live.as_ref().filter(|_| !starts_over(&record.event)).map_or(0, |row| row.attempt);
+        let advance = Advance {
+            run: header.id,
+            epoch,
+            seq,
+            epoch_after: epoch.next(),
+            signals_seen: None,
+            row: row_after(&history, started, Keeper::Nobody { ready_at: self.clock.now() }),
+            hash: record.hash,
+            events: vec![record],
+        };
         let commit = Commit {
             advance,
-            definition: history.state.definition.clone(),
+            definition: history.state.definition,
             work: Vec::new(),
-            slots: live.slots,
+            slots: live.as_ref().map_or(0, |row| row.slots),
             queue: header.queue.clone(),
             concurrency_key: header.concurrency_key.clone(),
         };
-        let written = write_commits(connection, &self.catalog, &[&commit]).await?;
-        // The row is locked, so only a bug could have moved it.
-        if written.is_empty() {
-            let status = live.state.as_str();
-            let advice = "it moved while it was locked; try again".to_owned();
-            return Err(ControlError::Conflict { run: header.id, status, advice });
+        if live.is_none() {
+            self.reopen(connection, &header, &commit).await?;
+        } else if write_commits(connection, &self.catalog, &[&commit]).await?.is_empty() {
+            // The row is locked, so only a bug could have moved it.
+            return Err(refused("it moved while it was locked; try again"));
         }
-        Ok(())
+        Ok(commit)
     }
 
-    async fn write_closed(
+    /// Writes to a run that has no live row, and gives it one.
+    async fn reopen(
         &self,
         connection: &mut PgConnection,
         header: &Header,
-        history: &History,
-        row: crate::store::advance::RowAfter,
-        record: EventRecord,
+        commit: &Commit,
     ) -> Result<(), ControlError> {
-        let events = [record];
-        control::append_closed(connection, header.id, &events).await?;
+        let events = &commit.advance.events;
+        control::append_closed(connection, header.id, events).await?;
         let signals = control::signal_count(connection, header.id).await?;
-        control::reopen(connection, header, &row, signals, &events[0]).await?;
-        let change = Change { run: header.id, events: &events };
-        project(connection, &self.catalog, std::iter::once((&history.state.definition, change))).await?;
+        control::reopen(connection, header, &commit.advance, signals).await?;
+        let change = Change { run: header.id, events };
+        project(connection, &self.catalog, std::iter::once((&commit.definition, change))).await?;
         Ok(())
     }
 
@@ -268,6 +250,29 @@ pub(super) fn check_ready(
     match missing {
         Some(missing) => Err(ControlError::MissingCheckpoint { step: step.clone(), missing }),
         None => Ok(()),
+    }
+}
+
+/// Whether the step begins anew, so that attempts made before do not count.
+const fn starts_over(event: &Event) -> bool {
+    match event {
+        Event::Resumed(resumed) => resumed.from_step.is_some(),
+        Event::Migrated(_) => true,
+        Event::Created(_)
+        | Event::StepCompleted(_)
+        | Event::StepRetried(_)
+        | Event::Slept(_)
+        | Event::Waited(_)
+        | Event::SignalReceived(_)
+        | Event::WaitTimedOut(_)
+        | Event::LeaseExpired(_)
+        | Event::Noted(_)
+        | Event::Annotated(_)
+        | Event::Paused(_)
+        | Event::RetriedNow(_)
+        | Event::Cancelled(_)
+        | Event::Failed(_)
+        | Event::Completed(_) => false,
     }
 }
 

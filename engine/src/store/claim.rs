@@ -11,7 +11,7 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, postgres::types::PgInterval};
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 /// A run that this worker may advance until its lease or epoch is gone.
 #[derive(Debug, Clone)]
@@ -49,8 +49,8 @@ pub struct ClaimRequest<'a> {
     pub limit: i64,
     /// Time after which another worker may take a run whose step never ends.
     pub deadline: Duration,
-    /// Whether some definition limits its runs per key.
-    pub keyed: bool,
+    /// Those of them that limit their runs per key.
+    pub keyed: &'a [String],
 }
 
 /// What a claim brought.
@@ -58,12 +58,13 @@ pub struct ClaimRequest<'a> {
 pub struct Claimed {
     /// The runs, in the order in which they should be served.
     pub runs: Vec<LeasedRun>,
-    /// The database's clock.
-    pub now: Option<DateTime<Utc>>,
+    /// Runs that were met and set aside because their key is full: behind them there may be others.
+    pub set_aside: usize,
 }
 
 struct ClaimedRow {
     id: RunId,
+    leased: bool,
     live_seq: i32,
     live_epoch: Epoch,
     live_attempt: i32,
@@ -125,7 +126,8 @@ impl ClaimedRow {
 /// # Errors
 /// If the database did not do it; a run that was leased all the same comes back when the lease is reaped.
 pub async fn claim(connection: &mut PgConnection, request: &ClaimRequest<'_>) -> Result<Claimed, StoreError> {
-    claim_with(connection, request, 0).await
+    let rows = lease(connection, request, 0).await?;
+    gather(connection, rows).await
 }
 
 /// Leases runs from a queue that has a limit. Needs a transaction: the queue's row stays locked until its end.
@@ -141,30 +143,14 @@ pub async fn claim_limited(
     if request.limit <= 0 {
         return Ok(Claimed::default());
     }
-    let claimed = claim_with(connection, &request, limit::QUEUE_SLOT).await?;
-    limit::occupy_queue(connection, request.queue, claimed.runs.len()).await?;
-    Ok(claimed)
+    let rows = lease(connection, &request, limit::QUEUE_SLOT).await?;
+    // Counted before the logs are read: a run whose log cannot be read occupies its slot all the same.
+    let leased: BTreeSet<RunId> = rows.iter().filter(|row| row.leased).map(|row| row.id).collect();
+    limit::occupy_queue(connection, request.queue, leased.len()).await?;
+    gather(connection, rows).await
 }
 
-async fn claim_with(
-    connection: &mut PgConnection,
-    request: &ClaimRequest<'_>,
-    slots: i16,
-) -> Result<Claimed, StoreError> {
-    let mut rows = claim_free(connection, request, slots).await?;
-    if request.keyed {
-        let taken = rows.iter().filter(|row| row.seq == row.live_seq).count();
-        let left = request.limit - i64::try_from(taken).unwrap_or(i64::MAX);
-        if left > 0 {
-            let request = ClaimRequest { limit: left, ..request.clone() };
-            rows.extend(claim_keyed(connection, &request, slots | limit::KEY_SLOT).await?);
-        }
-    }
-    let now = rows.first().map(|row| row.now);
-    Ok(Claimed { runs: gather(connection, rows).await?, now })
-}
-
-async fn claim_free(
+async fn lease(
     connection: &mut PgConnection,
     request: &ClaimRequest<'_>,
     slots: i16,
@@ -178,65 +164,76 @@ async fn claim_free(
         request.worker.as_uuid(),
         interval(request.deadline),
         slots,
+        request.keyed,
     )
     .fetch_all(connection)
     .await
     .map_err(StoreError::database("claim runs"))
 }
 
-async fn claim_keyed(
-    connection: &mut PgConnection,
-    request: &ClaimRequest<'_>,
-    slots: i16,
-) -> Result<Vec<ClaimedRow>, StoreError> {
-    sqlx::query_file_as!(
-        ClaimedRow,
-        "src/store/claim_keyed.sql",
-        request.queue,
-        request.definitions,
-        request.limit,
-        request.worker.as_uuid(),
-        interval(request.deadline),
-        slots,
+/// Makes runs ready that have been due for more than a second. A claim takes sleepers by the time they were due; where
+/// there are more of them than it gets round to, they have to line up by priority like any others. Returns how many.
+///
+/// # Errors
+/// If the database did not do it.
+pub async fn line_up(connection: &mut PgConnection) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        "UPDATE live_runs AS run SET state = 'ready'
+         FROM (
+             SELECT bucket, id FROM live_runs
+             WHERE state IN ('sleeping', 'waiting') AND wake_at <= engine_now() - interval '1 second'
+             ORDER BY wake_at LIMIT 1000
+             FOR UPDATE SKIP LOCKED
+         ) AS due
+         WHERE run.bucket = due.bucket AND run.id = due.id",
     )
-    .fetch_all(connection)
+    .execute(connection)
     .await
-    .map_err(StoreError::database("claim runs with a concurrency key"))
+    .map_err(StoreError::database("line up runs that are due"))?;
+    Ok(done.rows_affected())
 }
 
 /// Groups the rows, one per event, by run. The log was read on the statement's snapshot, the run on its newest
 /// version: where they differ the log is read again.
-async fn gather(connection: &mut PgConnection, rows: Vec<ClaimedRow>) -> Result<Vec<LeasedRun>, StoreError> {
-    let mut runs: Vec<(LeasedRun, i32)> = Vec::new();
-    let mut unreadable = BTreeMap::new();
+async fn gather(connection: &mut PgConnection, rows: Vec<ClaimedRow>) -> Result<Claimed, StoreError> {
+    let (rows, set_aside): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.leased);
+    let mut claimed = Claimed { runs: Vec::new(), set_aside: set_aside.len() };
+    for (run, live_seq, log) in by_run(rows) {
+        let whole = match log {
+            Ok(log) if log.last().is_some_and(|last| last.seq.0 == live_seq) => Ok(log),
+            Ok(_) => event::load(connection, run.id, -1).await,
+            Err(error) => Err(error),
+        };
+        match whole {
+            Ok(log) => claimed.runs.push(LeasedRun { log, ..run }),
+            Err(error) if error.is_transient() => return Err(error),
+            // It stays leased until its deadline, so that it keeps no other run of its queue from being served.
+            Err(error) => {
+                tracing::error!(run.id = %run.id, error = &error as &dyn std::error::Error, "a log cannot be read");
+            }
+        }
+    }
+    Ok(claimed)
+}
+
+type ReadLog = Result<Vec<EventRecord>, StoreError>;
+
+/// The runs in the rows' order, each with its place in the log and what the rows hold of it.
+fn by_run(rows: Vec<ClaimedRow>) -> Vec<(LeasedRun, i32, ReadLog)> {
+    let mut runs: Vec<(LeasedRun, i32, ReadLog)> = Vec::new();
     for row in rows {
-        if runs.last().is_none_or(|(run, _)| run.id != row.id) {
-            runs.push((row.lease(), row.live_seq));
+        if runs.last().is_none_or(|(run, ..)| run.id != row.id) {
+            runs.push((row.lease(), row.live_seq, Ok(Vec::new())));
         }
-        match (row.event(), runs.last_mut()) {
-            (Ok(event), Some((run, _))) => run.log.push(event),
-            (Err(error), Some((run, _))) => drop(unreadable.insert(run.id, error)),
-            (_, None) => {}
-        }
-    }
-    let mut leased = Vec::with_capacity(runs.len());
-    for (mut run, live_seq) in runs {
-        if run.log.last().is_none_or(|last| last.seq.0 != live_seq) && !unreadable.contains_key(&run.id) {
-            match event::load(connection, run.id, -1).await {
-                Ok(log) => run.log = log,
-                Err(error) if error.is_transient() => return Err(error),
-                Err(error) => drop(unreadable.insert(run.id, error)),
+        if let Some((.., log)) = runs.last_mut() {
+            match (row.event(), &mut *log) {
+                (Ok(event), Ok(events)) => events.push(event),
+                (Err(error), _) => *log = Err(error),
+                (Ok(_), Err(_)) => {}
             }
         }
-        // It stays leased until its deadline, so that it keeps no other run of its queue from being served.
-        match unreadable.get(&run.id) {
-            Some(error) => {
-                tracing::error!(run.id = %run.id, error = error as &dyn std::error::Error, "a log cannot be read");
-            }
-            None => leased.push(run),
-        }
     }
-    Ok(leased)
+    runs
 }
 
 pub(crate) fn interval(duration: Duration) -> PgInterval {

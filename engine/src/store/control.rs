@@ -5,7 +5,7 @@ use crate::{
     event::EventRecord,
     id::{DefinitionId, Epoch, RunId, Seq},
     status::{LiveState, RunStatus},
-    store::advance::{EventColumns, RowAfter},
+    store::advance::{Advance, EventColumns, RowAfter},
 };
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -228,19 +228,18 @@ pub async fn append_closed(
     Ok(())
 }
 
-/// Makes a finished run live again, with the row that `after` describes. Its header must be locked and `last` be its
-/// last event.
+/// Makes a finished run live again, with the row that `advance` leads to. Its header must be locked and the events of
+/// `advance` be in its log.
 ///
 /// # Errors
 /// If the database did not do it.
 pub async fn reopen(
     connection: &mut PgConnection,
     header: &Header,
-    after: &RowAfter,
+    advance: &Advance,
     signal_count: i32,
-    last: &EventRecord,
 ) -> Result<(), StoreError> {
-    let RowAfter::Live { state, wake_at, step, version, attempt, crashes, .. } = after else {
+    let RowAfter::Live { state, wake_at, step, version, attempt, crashes, .. } = &advance.row else {
         return Ok(());
     };
     sqlx::query!(
@@ -261,12 +260,12 @@ pub async fn reopen(
         state.as_str(),
         *wake_at,
         step.as_str(),
-        last.seq.0,
+        advance.last_seq().0,
         attempt,
         crashes,
-        last.epoch.0,
+        advance.epoch_after.0,
         signal_count,
-        last.hash.as_bytes().as_slice(),
+        advance.hash.as_bytes().as_slice(),
     )
     .execute(connection)
     .await

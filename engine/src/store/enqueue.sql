@@ -37,8 +37,8 @@ WITH item AS (
     WHERE concurrency_key IS NOT NULL
     GROUP BY concurrency_key
     ORDER BY concurrency_key COLLATE "C"
+    -- Locked even where nothing changes: a counter is swept only while no run is being enqueued for it.
     ON CONFLICT (key) DO UPDATE SET max_leased = EXCLUDED.max_leased
-    WHERE known.max_leased <> EXCLUDED.max_leased
 ), live AS (
     INSERT INTO live_runs (
         bucket, id, workflow, version, queue, priority, concurrency_key, state, wake_at, step, seq, attempt, crashes,

@@ -272,6 +272,8 @@ pub struct Chores {
     pub schedule: bool,
     /// A run is blocked by its concurrency key.
     pub unblock: bool,
+    /// A run has been due for more than a second.
+    pub line_up: bool,
     /// Idempotency keys have expired.
     pub sweep: bool,
 }
@@ -292,6 +294,10 @@ pub async fn chores(connection: &mut PgConnection) -> Result<Chores, StoreError>
            ) AS "reap!",
            EXISTS (SELECT FROM schedules WHERE NOT paused AND next_at <= engine_now()) AS "schedule!",
            EXISTS (SELECT FROM live_runs WHERE state = 'blocked') AS "unblock!",
+           EXISTS (
+               SELECT FROM live_runs
+               WHERE state IN ('sleeping', 'waiting') AND wake_at <= engine_now() - interval '1 second'
+           ) AS "line_up!",
            EXISTS (SELECT FROM idempotency WHERE expires_at <= engine_now()) AS "sweep!""#,
     )
     .fetch_one(connection)

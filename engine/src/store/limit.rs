@@ -2,7 +2,7 @@
 //! counts rows. A run remembers in `slots` which counters it occupies, so a limit may come and go while it runs.
 
 use crate::error::StoreError;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use std::collections::BTreeMap;
 
 /// Bit of `live_runs.slots`: the run counts against its queue's limit.
@@ -128,7 +128,7 @@ async fn unblock(connection: &mut PgConnection, key: &str, count: i64) -> Result
          FROM (
              SELECT bucket, id FROM live_runs
              WHERE state = 'blocked' AND concurrency_key = $1
-             ORDER BY wake_at LIMIT $2
+             ORDER BY priority, wake_at LIMIT $2
              FOR UPDATE SKIP LOCKED
          ) AS next
          WHERE run.bucket = next.bucket AND run.id = next.id",
@@ -141,8 +141,9 @@ async fn unblock(connection: &mut PgConnection, key: &str, count: i64) -> Result
     Ok(())
 }
 
-/// Makes blocked runs of keys with free slots ready. Release does that at once where it can see the run; this, called
-/// now and then, catches a run that was blocked while the slot was being given back. Returns how many.
+/// Makes blocked runs of keys with free slots ready, as many as there are slots. Release does that at once where it
+/// can see the run; this, called now and then, catches a run that was blocked while the slot was being given back.
+/// Returns how many.
 ///
 /// # Errors
 /// If the database did not do it.
@@ -150,16 +151,44 @@ pub async fn unblock_missed(connection: &mut PgConnection) -> Result<u64, StoreE
     let done = sqlx::query!(
         "UPDATE live_runs AS run SET state = 'ready'
          FROM (
-             SELECT blocked.bucket, blocked.id FROM live_runs AS blocked
-             JOIN concurrency_keys AS key ON key.key = blocked.concurrency_key
-             WHERE blocked.state = 'blocked' AND key.leased < key.max_leased
-             ORDER BY blocked.wake_at LIMIT 100
-             FOR UPDATE OF blocked SKIP LOCKED
+             SELECT blocked.bucket, blocked.id, key.max_leased - key.leased AS free,
+                 row_number() OVER (
+                     PARTITION BY blocked.concurrency_key ORDER BY blocked.priority, blocked.wake_at
+                 ) AS rank
+             FROM live_runs AS blocked LEFT JOIN concurrency_keys AS key ON key.key = blocked.concurrency_key
+             WHERE blocked.state = 'blocked'
          ) AS next
-         WHERE run.bucket = next.bucket AND run.id = next.id",
+         WHERE next.rank <= coalesce(next.free, next.rank)
+             AND run.bucket = next.bucket AND run.id = next.id AND run.state = 'blocked'",
     )
     .execute(connection)
     .await
     .map_err(StoreError::database("unblock runs"))?;
+    Ok(done.rows_affected())
+}
+
+/// Removes counters of keys that no live run has. Returns how many.
+///
+/// # Errors
+/// If the database did not do it.
+pub async fn sweep_keys(connection: &mut PgConnection) -> Result<u64, StoreError> {
+    let mut transaction = connection.begin().await.map_err(StoreError::database("begin to sweep keys"))?;
+    let idle = sqlx::query_scalar!(
+        "SELECT key FROM concurrency_keys WHERE leased = 0 ORDER BY key COLLATE \"C\" FOR UPDATE SKIP LOCKED",
+    )
+    .fetch_all(&mut *transaction)
+    .await
+    .map_err(StoreError::database("look for idle keys"))?;
+    // A statement of its own, whose snapshot has every run that was enqueued before the locks were taken. One that
+    // comes later waits for them, and makes the counter anew.
+    let done = sqlx::query!(
+        "DELETE FROM concurrency_keys WHERE key = ANY ($1)
+         AND NOT EXISTS (SELECT FROM live_runs WHERE concurrency_key = concurrency_keys.key)",
+        &idle,
+    )
+    .execute(&mut *transaction)
+    .await
+    .map_err(StoreError::database("remove idle keys"))?;
+    transaction.commit().await.map_err(StoreError::database("commit swept keys"))?;
     Ok(done.rows_affected())
 }

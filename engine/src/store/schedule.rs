@@ -78,17 +78,21 @@ pub async fn list(connection: &mut PgConnection) -> Result<Vec<ScheduleRow>, Sto
     .map_err(StoreError::database("list schedules"))
 }
 
-/// Locks a schedule that is due, skipping those another process has locked.
+/// Locks a schedule that is due and starts one of `workflows`, skipping those another process has locked.
 ///
 /// # Errors
 /// If the database is out of reach.
-pub async fn lock_due(connection: &mut PgConnection) -> Result<Option<ScheduleRow>, StoreError> {
+pub async fn lock_due(
+    connection: &mut PgConnection,
+    workflows: &[String],
+) -> Result<Option<ScheduleRow>, StoreError> {
     sqlx::query_as!(
         ScheduleRow,
         r#"SELECT name, workflow, cron, input::text AS "input!", overlap, paused, next_at,
                   last_run_id AS "last_run_id: RunId"
-           FROM schedules WHERE NOT paused AND next_at <= engine_now()
+           FROM schedules WHERE NOT paused AND next_at <= engine_now() AND workflow = ANY ($1)
            ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED"#,
+        workflows,
     )
     .fetch_optional(connection)
     .await
@@ -114,5 +118,17 @@ pub async fn fired(
     .execute(connection)
     .await
     .map_err(StoreError::database("move a schedule on"))?;
+    Ok(())
+}
+
+/// Stops a schedule that can never fire again as it stands.
+///
+/// # Errors
+/// If the database did not do it.
+pub async fn pause(connection: &mut PgConnection, name: &str) -> Result<(), StoreError> {
+    sqlx::query!("UPDATE schedules SET paused = true WHERE name = $1", name)
+        .execute(connection)
+        .await
+        .map_err(StoreError::database("pause a schedule"))?;
     Ok(())
 }

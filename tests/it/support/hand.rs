@@ -27,7 +27,7 @@ pub(crate) struct HandWorker {
     pub(crate) executor: Executor,
     definitions: Vec<String>,
     pool: PgPool,
-    keyed: bool,
+    keyed: Vec<String>,
 }
 
 impl TestEngine {
@@ -57,7 +57,7 @@ impl TestEngine {
             fence: fence.clone(),
             pace: std::time::Duration::ZERO,
         };
-        let keyed = self.catalog.limits_keys();
+        let keyed = self.catalog.keyed();
         HandWorker { id, fence, executor, definitions: self.catalog.advertised(), pool, keyed }
     }
 }
@@ -83,7 +83,7 @@ impl HandWorker {
             definitions: &self.definitions,
             limit,
             deadline: super::seconds(100),
-            keyed: self.keyed,
+            keyed: &self.keyed,
         }
     }
 
