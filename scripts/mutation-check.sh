@@ -77,6 +77,9 @@ mutate "no epoch in the fence of advance" engine/src/store/advance.sql \
 mutate "no SKIP LOCKED in claim" engine/src/store/claim.sql \
     's/ SKIP LOCKED//' \
     leases::a_claim_skips_what_is_locked
+mutate "keys locked in another order" engine/src/store/claim.sql \
+    's/ORDER BY key COLLATE "C"/ORDER BY key COLLATE "C" DESC/' \
+    locks::locks_are_taken_in_one_order
 mutate "no primary key on the log" migrations/engine/20261121000003_create_run_events.sql \
     's/^( +erased_digest .*),$/\1/; /PRIMARY KEY \(bucket, run_id, seq\)/d' \
     tampering::two_events_cannot_share_a_place_in_the_log

@@ -12,6 +12,7 @@ mod definitions;
 mod durability;
 mod happy_path;
 mod leases;
+mod locks;
 mod model;
 mod once;
 mod plans;

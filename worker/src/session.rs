@@ -163,8 +163,8 @@ impl Session {
             definitions: client.catalog().advertised(),
             capacity: i32::try_from(options.capacity).unwrap_or(i32::MAX),
         };
-        let sent = Instant::now();
         let mut connection = client.pool().acquire().await.map_err(StoreError::database("connect"))?;
+        let sent = Instant::now();
         let now = lease::register(&mut connection, &registration, options.lease).await?;
         client.clock().calibrate(now, crate::heartbeat::round_trip(sent));
         let fence = Fence::open(sent, options.lease);
@@ -187,6 +187,8 @@ impl Session {
     async fn work(self, shutdown: &Shutdown) {
         let session = Arc::new(self);
         let ended = CancellationToken::new();
+        // Should this future be dropped, its tasks end all the same; the heartbeat's thread would never.
+        let _guard = ended.clone().drop_guard();
         let background = TaskTracker::new();
         let renewed = Arc::new(Notify::new());
         let (heartbeat, token) = (session.heartbeat(renewed.clone()), ended.clone());

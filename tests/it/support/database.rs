@@ -57,6 +57,16 @@ impl Database {
         connect(&self.url()).await
     }
 
+    /// How often statements waited for each other in a circle. A connection's counts are published when it ends.
+    pub(crate) async fn deadlocks(&self) -> i64 {
+        let mut admin = PgConnection::connect(&format!("{}/postgres", self.server)).await.unwrap();
+        sqlx::query_scalar("SELECT deadlocks FROM pg_stat_database WHERE datname = $1")
+            .bind(&self.name)
+            .fetch_one(&mut admin)
+            .await
+            .unwrap()
+    }
+
     /// Removes it, if it can be.
     pub(crate) async fn drop(self) {
         if let Ok(mut admin) = PgConnection::connect(&format!("{}/postgres", self.server)).await {

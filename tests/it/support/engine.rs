@@ -45,6 +45,7 @@ pub(crate) struct RunningWorker {
     /// Stops it.
     pub(crate) shutdown: Shutdown,
     task: JoinHandle<()>,
+    pool: PgPool,
 }
 
 /// The engine.
@@ -197,12 +198,12 @@ impl TestEngine {
     fn add_worker_on(&mut self, pool: PgPool) -> usize {
         let number = self.workers.len();
         let wakeup = Wakeup::new(self.notify);
-        let client = Client::new(pool, self.catalog.clone(), self.clock.clone(), wakeup);
+        let client = Client::new(pool.clone(), self.catalog.clone(), self.clock.clone(), wakeup);
         let options = WorkerOptions { name: format!("gardener-{number}"), ..self.options.clone() };
         let shutdown = Shutdown::default();
         let stop = shutdown.clone();
         let task = tokio::spawn(async move { ticketflow_worker::run(client, options, stop).await.unwrap() });
-        self.workers.push(RunningWorker { shutdown, task });
+        self.workers.push(RunningWorker { shutdown, task, pool });
         number
     }
 
@@ -221,6 +222,7 @@ impl TestEngine {
         for worker in std::mem::take(&mut self.workers) {
             worker.shutdown.request();
             worker.task.await.unwrap();
+            worker.pool.close().await;
         }
     }
 
@@ -374,11 +376,13 @@ impl TestEngine {
         audit::audit(&mut *self.connection().await, &self.catalog, Bounds::default()).await.unwrap()
     }
 
-    /// Ends the test: stops the workers, and finds every invariant kept.
+    /// Ends the test: stops the workers, and finds every invariant kept and every lock taken in order.
     pub(crate) async fn finish(mut self) {
         self.stop_workers().await;
         let report = self.audit().await;
         assert!(report.is_clean(), "{:#?}", report.violations);
+        self.pool.close().await;
+        assert_eq!(self.database.deadlocks().await, 0, "locks were taken against their order");
         self.close().await;
     }
 
