@@ -101,7 +101,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Audit(command) => audit::run(command, &config).await,
         Command::Doctor => doctor::run(&config, &api).await,
         Command::Healthcheck => healthcheck::run(&api).await,
-        Command::Bench(args) => bench::run(args, &config).await,
+        Command::Bench(args) => bench::run(args, cli.output, &config).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "ticketflow", &mut script);
