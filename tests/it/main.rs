@@ -11,6 +11,7 @@ mod control;
 mod definitions;
 mod durability;
 mod happy_path;
+mod health;
 mod leases;
 mod model;
 mod once;
