@@ -5,6 +5,7 @@ mod config;
 mod database;
 mod exit;
 mod http;
+mod nearest;
 mod output;
 mod postgres;
 mod runtime;
@@ -99,7 +100,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Runs(command) => runs::run(command, &api, cli.output).await,
         Command::Workflow(command) => workflow::run(command, &config),
         Command::Audit(command) => audit::run(command, &config).await,
-        Command::Doctor => doctor::run(&config, &api).await,
+        Command::Doctor => doctor::run(&config, &api, cli.output).await,
         Command::Healthcheck => healthcheck::run(&api).await,
         Command::Bench(args) => bench::run(args, cli.output, &config).await,
         Command::Completions { shell } => {

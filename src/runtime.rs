@@ -116,16 +116,21 @@ pub(crate) async fn pending_migrations(pool: &PgPool) -> anyhow::Result<usize> {
     Ok(schema::pending(&mut connection, &MIGRATORS).await?)
 }
 
-/// The workflows, as configured. Their steps read through a small pool of their own, so that slow searches cannot keep
-/// the engine from a connection.
+/// The workflows, as configured.
 pub(crate) fn catalog(config: &Config, pool: &PgPool) -> anyhow::Result<Catalog> {
+    let mut catalog = unconfigured_catalog(pool)?;
+    config.apply_policies(&mut catalog)?;
+    Ok(catalog)
+}
+
+/// The workflows as they come. Their steps read through a small pool of their own, so that slow searches cannot keep
+/// the engine from a connection.
+pub(crate) fn unconfigured_catalog(pool: &PgPool) -> anyhow::Result<Catalog> {
     let steps = PgPoolOptions::new()
         .max_connections(STEP_CONNECTIONS)
         .test_before_acquire(false)
         .connect_lazy_with((*pool.connect_options()).clone());
-    let mut catalog = ticketflow_workflows::catalog(TriageSettings::new(steps))?;
-    config.apply_policies(&mut catalog)?;
-    Ok(catalog)
+    Ok(ticketflow_workflows::catalog(TriageSettings::new(steps))?)
 }
 
 /// An engine client on the pool, with its clock set.

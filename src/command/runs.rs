@@ -123,6 +123,10 @@ async fn explain(id: &str, api: &Api, format: Format) -> anyhow::Result<()> {
     let waits = text(&run["waits_because"]);
     let at = format!("{} at step {}", text(&run["status"]), text(&run["step"]));
     out(&if waits.is_empty() { at } else { format!("{at}: {waits}") })?;
+    if !run["lease"].is_null() {
+        let (worker, until) = (text(&run["lease"]["worker"]), text(&run["lease"]["until"]));
+        out(&format!("held by {worker}, whose lease ends at {until} unless renewed"))?;
+    }
     let steps = run["steps"].as_array().cloned().unwrap_or_default();
     print(&steps, Format::Table, &STEP_COLUMNS, "name")
 }

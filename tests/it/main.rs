@@ -9,6 +9,7 @@ mod commits;
 mod contract;
 mod control;
 mod definitions;
+mod diagnosis;
 mod durability;
 mod happy_path;
 mod health;
