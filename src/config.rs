@@ -170,6 +170,12 @@ impl Config {
         self.args.data_dir.clone().or_else(|| self.file.database.data_dir.clone())
     }
 
+    /// The same, with the private PostgreSQL's data in `directory` unless the user named a database or a directory.
+    pub(crate) fn with_default_data_dir(mut self, directory: Option<PathBuf>) -> Self {
+        self.args.data_dir = self.data_dir().or(directory);
+        self
+    }
+
     pub(crate) fn notify(&self) -> bool {
         self.file.database.notify.unwrap_or(true)
     }
@@ -258,6 +264,24 @@ mod tests {
     fn an_unknown_key_in_the_file_is_refused_by_name() {
         let error = toml::from_str::<File>("[worker]\ncapasity = 3\n").unwrap_err().to_string();
         assert!(error.contains("capasity") && error.contains("capacity"), "{error}");
+    }
+
+    #[derive(Debug, clap::Parser)]
+    struct Flags {
+        #[command(flatten)]
+        global: GlobalArgs,
+    }
+
+    #[test]
+    fn a_default_directory_gives_way_to_the_one_that_was_named() {
+        let config = |flags: &[&str]| {
+            let args = <Flags as clap::Parser>::parse_from([&["ticketflow"], flags].concat()).global;
+            Config { args, file: File::default() }.with_default_data_dir(Some("/beside".into()))
+        };
+        assert_eq!(config(&["--data-dir", "/mine"]).data_dir(), Some("/mine".into()));
+        if std::env::var_os("TICKETFLOW_DATA_DIR").is_none() {
+            assert_eq!(config(&[]).data_dir(), Some("/beside".into()));
+        }
     }
 
     #[test]

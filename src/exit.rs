@@ -1,6 +1,7 @@
 //! Exit codes: part of the command line's contract.
 //!
-//! 0 done · 1 failed · 2 wrong usage · 3 not found · 4 conflict · 5 unreachable · 6 the audit found violations
+//! 0 done · 1 failed · 2 wrong usage: of the command line, a variable, the configuration file, or a value that the API
+//! refused · 3 not found · 4 conflict · 5 unreachable · 6 the audit found violations
 
 use std::{fmt, process::ExitCode};
 
