@@ -1,5 +1,6 @@
 //! What the program was told: flag over environment over file over default.
 
+use crate::nearest::did_you_mean;
 use anyhow::Context as _;
 use serde::Deserialize;
 use std::{
@@ -9,6 +10,7 @@ use std::{
     time::Duration,
 };
 use ticketflow_engine::{Backoff, Catalog};
+use ticketflow_tickets::triage::WORKFLOW;
 use ticketflow_worker::WorkerOptions;
 
 /// Most runs one worker advances at once.
@@ -168,6 +170,12 @@ impl Config {
         self.args.data_dir.clone().or_else(|| self.file.database.data_dir.clone())
     }
 
+    /// The same, with the private PostgreSQL's data in `directory` unless the user named a database or a directory.
+    pub(crate) fn with_default_data_dir(mut self, directory: Option<PathBuf>) -> Self {
+        self.args.data_dir = self.data_dir().or(directory);
+        self
+    }
+
     pub(crate) fn notify(&self) -> bool {
         self.file.database.notify.unwrap_or(true)
     }
@@ -198,11 +206,27 @@ impl Config {
         }
     }
 
+    /// What is wrong with the sections of the configuration file whose step does not exist.
+    pub(crate) fn unknown_steps(&self, catalog: &Catalog) -> Vec<String> {
+        let Some(workflow) = catalog.latest(WORKFLOW) else { return Vec::new() };
+        let known: Vec<&str> = workflow.steps.iter().map(|step| step.name.as_str()).collect();
+        let unknown = self.file.steps.keys().filter(|step| !known.contains(&step.as_str()));
+        unknown
+            .map(|step| {
+                let meant = did_you_mean(step, known.iter().copied());
+                format!("[steps.{step}] in the configuration file: {WORKFLOW} has no such step{meant}")
+            })
+            .collect()
+    }
+
     /// Puts the configured step policies over those of the definitions.
     pub(crate) fn apply_policies(&self, catalog: &mut Catalog) -> anyhow::Result<()> {
+        if let Some(unknown) = self.unknown_steps(catalog).into_iter().next() {
+            anyhow::bail!(unknown);
+        }
         for (step, section) in &self.file.steps {
             catalog
-                .override_policy("ticket_triage", step, |policy| {
+                .override_policy(WORKFLOW, step, |policy| {
                     policy.max_attempts = section.max_attempts.unwrap_or(policy.max_attempts).max(1);
                     policy.timeout_ms = section.timeout_ms.unwrap_or(policy.timeout_ms).max(1);
                     policy.max_crashes = section.max_crashes.unwrap_or(policy.max_crashes);
@@ -240,6 +264,24 @@ mod tests {
     fn an_unknown_key_in_the_file_is_refused_by_name() {
         let error = toml::from_str::<File>("[worker]\ncapasity = 3\n").unwrap_err().to_string();
         assert!(error.contains("capasity") && error.contains("capacity"), "{error}");
+    }
+
+    #[derive(Debug, clap::Parser)]
+    struct Flags {
+        #[command(flatten)]
+        global: GlobalArgs,
+    }
+
+    #[test]
+    fn a_default_directory_gives_way_to_the_one_that_was_named() {
+        let config = |flags: &[&str]| {
+            let args = <Flags as clap::Parser>::parse_from([&["ticketflow"], flags].concat()).global;
+            Config { args, file: File::default() }.with_default_data_dir(Some("/beside".into()))
+        };
+        assert_eq!(config(&["--data-dir", "/mine"]).data_dir(), Some("/mine".into()));
+        if std::env::var_os("TICKETFLOW_DATA_DIR").is_none() {
+            assert_eq!(config(&[]).data_dir(), Some("/beside".into()));
+        }
     }
 
     #[test]

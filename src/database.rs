@@ -1,5 +1,6 @@
 //! Which database the program works on, and connecting to it.
 
+use crate::exit::Exit;
 use anyhow::Context as _;
 use backon::{ExponentialBuilder, Retryable};
 use sqlx::{
@@ -34,7 +35,7 @@ impl Database {
     pub(crate) fn options(&self) -> anyhow::Result<PgConnectOptions> {
         // The URL may carry a password: it is never part of a message.
         let options = PgConnectOptions::from_str(&self.url).map_err(|_| {
-            anyhow::anyhow!("DATABASE_URL is not a URL like postgres://user:password@host:5432/name")
+            Exit::Usage.with("DATABASE_URL is not a URL like postgres://user:password@host:5432/name")
         })?;
         Ok(options.application_name("ticketflow"))
     }

@@ -1,6 +1,7 @@
 //! Exit codes: part of the command line's contract.
 //!
-//! 0 done · 1 failed · 2 wrong usage (clap) · 3 not found · 4 conflict · 5 unreachable · 6 the audit found violations
+//! 0 done · 1 failed · 2 wrong usage: of the command line, a variable, the configuration file, or a value that the API
+//! refused · 3 not found · 4 conflict · 5 unreachable · 6 the audit found violations
 
 use std::{fmt, process::ExitCode};
 
@@ -8,6 +9,7 @@ use std::{fmt, process::ExitCode};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     Failed,
+    Usage,
     NotFound,
     Conflict,
     Unreachable,
@@ -18,6 +20,7 @@ impl Exit {
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Failed => 1,
+            Self::Usage => 2,
             Self::NotFound => 3,
             Self::Conflict => 4,
             Self::Unreachable => 5,

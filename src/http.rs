@@ -22,8 +22,8 @@ pub(crate) struct Answer<T> {
 
 impl Api {
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
-        let base =
-            Url::parse(url).with_context(|| format!("{url} is not a URL; --url takes one like {EXAMPLE}"))?;
+        let base = Url::parse(url)
+            .map_err(|_| Exit::Usage.with(format!("{url} is not a URL; --url takes one like {EXAMPLE}")))?;
         let client =
             reqwest::Client::builder().no_proxy().build().context("cannot set up the HTTP client")?;
         Ok(Self { base, client })
@@ -101,11 +101,14 @@ fn problem(status: StatusCode, text: &str) -> anyhow::Error {
     let document: Value = serde_json::from_str(text).unwrap_or(Value::Null);
     let field = |name: &str| document.get(name).and_then(Value::as_str);
     let mut message = field("detail").or_else(|| field("title")).unwrap_or(text).to_owned();
-    for error in document.get("errors").and_then(Value::as_array).into_iter().flatten() {
+    let errors = document.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    // A single fault stands in the detail already.
+    for error in errors.iter().filter(|_| errors.len() > 1) {
         let part = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
-        message.extend(["\n  ", part("pointer"), " ", part("detail")]);
+        message.extend(["\n  ", part("pointer"), ": ", part("detail")]);
     }
     let exit = match status {
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Exit::Usage,
         StatusCode::NOT_FOUND => Exit::NotFound,
         StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED => Exit::Conflict,
         StatusCode::SERVICE_UNAVAILABLE => Exit::Unreachable,

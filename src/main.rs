@@ -5,6 +5,7 @@ mod config;
 mod database;
 mod exit;
 mod http;
+mod nearest;
 mod output;
 mod postgres;
 mod runtime;
@@ -13,6 +14,7 @@ mod telemetry;
 use clap::{CommandFactory, Parser};
 use command::{audit, bench, demo, doctor, healthcheck, migrate, runs, serve, tickets, workflow};
 use config::{Config, GlobalArgs};
+use exit::Exit;
 use http::Api;
 use output::{Format, say};
 use std::process::ExitCode;
@@ -88,20 +90,20 @@ async fn main() -> ExitCode {
 async fn run(cli: Cli) -> anyhow::Result<()> {
     telemetry::start_logging(&cli.global, cli.command.is_quiet())?;
     let api = Api::new(&cli.global.url)?;
-    let config = Config::load(cli.global)?;
+    let config = Config::load(cli.global).map_err(|error| Exit::Usage.with(format!("{error:#}")))?;
     match cli.command {
         Command::Up(args) => serve::up(args, &config).await,
         Command::Api(args) => serve::api(args, &config).await,
         Command::Worker(args) => serve::worker(args, &config).await,
         Command::Migrate => migrate::run(&config).await,
-        Command::Demo(args) => demo::run(args, &config).await,
+        Command::Demo(args) => demo::run(args, cli.output, config).await,
         Command::Tickets(command) => tickets::run(command, &api, cli.output).await,
         Command::Runs(command) => runs::run(command, &api, cli.output).await,
-        Command::Workflow(command) => workflow::run(command, &config),
-        Command::Audit(command) => audit::run(command, &config).await,
-        Command::Doctor => doctor::run(&config, &api).await,
+        Command::Workflow(command) => workflow::run(command, cli.output, &config),
+        Command::Audit(command) => audit::run(command, cli.output, &config).await,
+        Command::Doctor => doctor::run(&config, &api, cli.output).await,
         Command::Healthcheck => healthcheck::run(&api).await,
-        Command::Bench(args) => bench::run(args, &config).await,
+        Command::Bench(args) => bench::run(args, cli.output, &config).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "ticketflow", &mut script);

@@ -1,6 +1,7 @@
 //! What commands print: tables for people, JSON, CSV or ids for machines. Results go to standard output, everything
 //! else to standard error.
 
+use crate::exit::Exit;
 use comfy_table::ColumnConstraint;
 use serde_json::Value;
 use std::io::{ErrorKind, Write};
@@ -39,6 +40,17 @@ pub(crate) fn out(line: &str) -> anyhow::Result<()> {
 pub(crate) fn say(line: &str) {
     // Standard error may be closed; there is nobody to tell.
     let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// Whether a command that prints a report, or JSON, is to print JSON. Anything else that `-o` names is refused.
+pub(crate) fn as_json(command: &str, flag: bool, format: Option<Format>) -> anyhow::Result<bool> {
+    match format {
+        Some(Format::Json) => Ok(true),
+        None | Some(Format::Table) => Ok(flag),
+        Some(Format::Jsonl | Format::Csv | Format::Ids) => {
+            Err(Exit::Usage.with(format!("{command} prints a report, or JSON with -o json; use one of them")))
+        }
+    }
 }
 
 /// Prints records.
@@ -128,6 +140,14 @@ fn csv(records: &[Value], columns: &[Column]) -> anyhow::Result<()> {
 
 fn at<'a>(record: &'a Value, path: &str) -> &'a Value {
     path.split('.').fold(record, |value, key| &value[key])
+}
+
+/// `1 ticket`, `2 tickets`.
+pub(crate) fn counted(number: impl TryInto<u64>, what: &str) -> String {
+    match number.try_into().unwrap_or(u64::MAX) {
+        1 => format!("1 {what}"),
+        number => format!("{number} {what}s"),
+    }
 }
 
 /// A value as text, without quotes; control characters of a terminal are taken out.

@@ -12,7 +12,11 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use ticketflow_engine::{Catalog, Client, Clock, store::stats, wakeup::Wakeup};
+use ticketflow_engine::{
+    Catalog, Client, Clock,
+    store::{schema, stats},
+    wakeup::Wakeup,
+};
 use ticketflow_worker::Shutdown;
 use ticketflow_workflows::TriageSettings;
 use tokio::{
@@ -90,10 +94,12 @@ impl Home {
     }
 }
 
-/// The engine's tables and the tickets', as one schema.
+/// The engine's tables and the tickets'.
+const MIGRATORS: [&Migrator; 2] = [&ticketflow_engine::MIGRATOR, &ticketflow_tickets::MIGRATOR];
+
+/// Both as one schema.
 fn migrator() -> Migrator {
-    let parts = [&ticketflow_engine::MIGRATOR, &ticketflow_tickets::MIGRATOR];
-    Migrator::with_migrations(parts.iter().flat_map(|part| part.iter()).cloned().collect())
+    Migrator::with_migrations(MIGRATORS.iter().flat_map(|part| part.iter()).cloned().collect())
 }
 
 /// Brings the schema up to date and the shipped articles in.
@@ -106,26 +112,25 @@ pub(crate) async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
 
 /// How many migrations the database lacks.
 pub(crate) async fn pending_migrations(pool: &PgPool) -> anyhow::Result<usize> {
-    let migrated: bool =
-        sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(pool).await?;
-    let applied: Vec<i64> = if migrated {
-        sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success").fetch_all(pool).await?
-    } else {
-        Vec::new()
-    };
-    Ok(migrator().iter().filter(|migration| !applied.contains(&migration.version)).count())
+    let mut connection = pool.acquire().await?;
+    Ok(schema::pending(&mut connection, &MIGRATORS).await?)
 }
 
-/// The workflows, as configured. Their steps read through a small pool of their own, so that slow searches cannot keep
-/// the engine from a connection.
+/// The workflows, as configured.
 pub(crate) fn catalog(config: &Config, pool: &PgPool) -> anyhow::Result<Catalog> {
+    let mut catalog = unconfigured_catalog(pool)?;
+    config.apply_policies(&mut catalog)?;
+    Ok(catalog)
+}
+
+/// The workflows as they come. Their steps read through a small pool of their own, so that slow searches cannot keep
+/// the engine from a connection.
+pub(crate) fn unconfigured_catalog(pool: &PgPool) -> anyhow::Result<Catalog> {
     let steps = PgPoolOptions::new()
         .max_connections(STEP_CONNECTIONS)
         .test_before_acquire(false)
         .connect_lazy_with((*pool.connect_options()).clone());
-    let mut catalog = ticketflow_workflows::catalog(TriageSettings::new(steps))?;
-    config.apply_policies(&mut catalog)?;
-    Ok(catalog)
+    Ok(ticketflow_workflows::catalog(TriageSettings::new(steps))?)
 }
 
 /// An engine client on the pool, with its clock set.

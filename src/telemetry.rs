@@ -1,6 +1,6 @@
 //! Logs and metrics of the process.
 
-use crate::config::GlobalArgs;
+use crate::{config::GlobalArgs, exit::Exit};
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::{io::IsTerminal, net::SocketAddr};
@@ -15,8 +15,9 @@ const BATCHES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 /// Starts logging to standard error. `quiet`: only warnings, unless asked for more.
 pub(crate) fn start_logging(args: &GlobalArgs, quiet: bool) -> anyhow::Result<()> {
     let default = if quiet { "warn" } else { "info,sqlx=warn" };
-    let filter = EnvFilter::try_new(args.log.as_deref().unwrap_or(default))
-        .context("--log takes a filter like info or ticketflow_worker=debug")?;
+    let filter = EnvFilter::try_new(args.log.as_deref().unwrap_or(default)).map_err(|error| {
+        Exit::Usage.with(format!("--log takes a filter like info or ticketflow_worker=debug: {error}"))
+    })?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_span_events(FmtSpan::NONE)

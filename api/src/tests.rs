@@ -145,10 +145,31 @@ async fn a_body_that_cannot_be_taken_is_told_why() {
 }
 
 #[tokio::test]
-async fn an_unknown_query_parameter_is_refused_by_name() {
+async fn a_parameter_that_cannot_be_taken_is_named_with_a_code_and_a_whole_sentence() {
     let server = Server::start().await;
-    let (status, problem, _) = problem(server.get("/tickets?statsu=completed")).await;
-    assert_eq!((status.as_u16(), &problem["errors"][0]["pointer"]), (422, &"/query/statsu".into()));
+    let cases = [
+        ("/tickets?statsu=completed", "statsu", "unknown_parameter"),
+        ("/tickets?customer_id=", "customer_id", "blank"),
+        ("/tickets?status=done", "status", "invalid_value"),
+        ("/tickets?limit=0", "limit", "invalid_value"),
+        ("/tickets?limit=1&limit=2", "limit", "repeated"),
+        ("/tickets?cursor=x", "cursor", "invalid_value"),
+        ("/articles/search", "q", "required"),
+    ];
+    for (path, name, code) in cases {
+        let (status, problem, _) = problem(server.get(path)).await;
+        let fault = &problem["errors"][0];
+        assert_eq!((status.as_u16(), &fault["code"]), (422, &code.into()), "{problem}");
+        assert_eq!(fault["pointer"], format!("/query/{name}"), "{problem}");
+        let sentence = format!("{name}: {}", fault["detail"].as_str().unwrap());
+        assert_eq!(problem["detail"], sentence, "{problem}");
+    }
+    let keyed = server.post("/tickets", TICKET).header("idempotency-key", " ");
+    let (_, refused, _) = problem(keyed).await;
+    assert_eq!(refused["errors"][0]["pointer"], "/header/Idempotency-Key", "{refused}");
+    let (_, unknown, _) =
+        problem(server.post("/tickets", r#"{"subject":"s","body":"b","customer_id":"c","hue":1}"#)).await;
+    assert_eq!(unknown["detail"], r#"hue: there is no field "hue""#, "{unknown}");
 }
 
 /// What a lone route answers through the layers that every route has.

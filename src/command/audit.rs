@@ -3,7 +3,7 @@
 use crate::{
     config::Config,
     exit::Exit,
-    output::out,
+    output::{self, Format, counted, out},
     runtime::{self, Home},
 };
 use sqlx::PgPool;
@@ -17,14 +17,19 @@ use ticketflow_engine::{
 pub(crate) enum AuditCommand {
     /// Check the invariants I1 to I9; exit code 6 if one is broken
     Verify {
-        /// Print JSON
+        /// Print JSON, as `-o json` does
         #[arg(long)]
         json: bool,
     },
 }
 
-pub(crate) async fn run(command: AuditCommand, config: &Config) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    command: AuditCommand,
+    format: Option<Format>,
+    config: &Config,
+) -> anyhow::Result<()> {
     let AuditCommand::Verify { json } = command;
+    let json = output::as_json("audit", json, format)?;
     let home = Home::find_or_open(config).await?;
     let report = verify(config, &home).await;
     home.close().await?;
@@ -37,7 +42,7 @@ pub(crate) async fn run(command: AuditCommand, config: &Config) -> anyhow::Resul
     if report.is_clean() {
         return Ok(());
     }
-    Err(Exit::Violations.with(format!("{} violations", report.violations.len())))
+    Err(Exit::Violations.with(counted(report.violations.len(), "violation")))
 }
 
 async fn verify(config: &Config, home: &Home) -> anyhow::Result<Report> {
@@ -56,12 +61,13 @@ pub(crate) async fn audit(pool: &PgPool, catalog: &Catalog) -> anyhow::Result<Re
 pub(crate) fn print(report: &Report) -> anyhow::Result<()> {
     for invariant in Invariant::ALL {
         let broken = report.violations.iter().filter(|violation| violation.invariant == *invariant).count();
-        let verdict = if broken == 0 { "holds".to_owned() } else { format!("BROKEN {broken} times") };
+        let verdict =
+            if broken == 0 { "holds".to_owned() } else { format!("BROKEN {}", counted(broken, "time")) };
         out(&format!("{invariant}  {verdict:<16} {}", invariant.statement()))?;
     }
     for violation in &report.violations {
         let run = violation.run.map(|run| format!("run {run}: ")).unwrap_or_default();
         out(&format!("{}  {run}{}", violation.invariant, violation.detail))?;
     }
-    out(&format!("{} runs and {} events checked", report.runs, report.events))
+    out(&format!("{} and {} checked", counted(report.runs, "run"), counted(report.events, "event")))
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     config::Config,
-    output::say,
+    output::{counted, say},
     runtime::{self, Home},
 };
 
@@ -17,6 +17,6 @@ async fn migrate(home: &Home) -> anyhow::Result<()> {
     let pool = home.database.connect(2).await?;
     let pending = runtime::pending_migrations(&pool).await?;
     runtime::migrate(&pool).await?;
-    say(&format!("{pending} migrations applied; the schema is up to date"));
+    say(&format!("{} applied; the schema is up to date", counted(pending, "migration")));
     Ok(())
 }

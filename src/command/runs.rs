@@ -2,7 +2,7 @@
 
 use crate::{
     http::Api,
-    output::{Column, Format, out, print, print_one, text},
+    output::{Column, Format, out, print, print_one, printable, text},
 };
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
@@ -52,8 +52,8 @@ pub(crate) struct ResumeArgs {
     #[arg(long, value_name = "STEP")]
     from_step: Option<String>,
     /// Replace a step's output, as in `--edit extract=output.json`; may be repeated
-    #[arg(long = "edit", value_name = "STEP=FILE")]
-    edits: Vec<String>,
+    #[arg(long = "edit", value_name = "STEP=FILE", value_parser = parse_edit)]
+    edits: Vec<(String, PathBuf)>,
 }
 
 /// How to fork.
@@ -97,17 +97,49 @@ pub(crate) async fn run(command: RunsCommand, api: &Api, format: Option<Format>)
         }
     };
     let answer: Value = api.post(&format!("/tickets/{id}/{verb}"), &body).await?.body;
-    print_one(&answer, format, "ticket_id")
+    match format {
+        Format::Table => out(&done(verb, &answer)),
+        Format::Json | Format::Jsonl | Format::Csv | Format::Ids => print_one(&answer, format, "ticket_id"),
+    }
 }
 
-fn edited(edits: &[String]) -> anyhow::Result<Map<String, Value>> {
-    edits
-        .iter()
-        .map(|edit| {
-            let (step, file) = edit.split_once('=').context("--edit takes STEP=FILE")?;
-            Ok((step.to_owned(), read_json(Path::new(file))?))
-        })
-        .collect()
+/// What happened, and what comes next.
+fn done(verb: &str, answer: &Value) -> String {
+    let (id, step) = (text(&answer["ticket_id"]), text(&answer["run"]["step"]));
+    let next = match &answer["run"]["waits_because"] {
+        Value::String(reason) => format!("it waits: {}", printable(reason)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            "a worker takes it up".to_owned()
+        }
+    };
+    match verb {
+        "pause" => {
+            format!("paused {id} at step {step}; it goes on with: ticketflow runs resume {id} --reason …")
+        }
+        "cancel" => {
+            format!(
+                "cancelled {id} at step {step}; it can be brought back with: ticketflow runs resume {id} --reason …"
+            )
+        }
+        "resume" => format!("resumed {id} at step {step}; {next}"),
+        "retry" => format!("{id} tries step {step} again; {next}"),
+        _ => {
+            let parent = text(&answer["forked_from"]);
+            format!("forked {parent} into {id}; see it through with: ticketflow tickets wait {id}")
+        }
+    }
+}
+
+/// Reads `STEP=FILE`.
+fn parse_edit(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((step, file)) if !step.is_empty() && !file.is_empty() => Ok((step.to_owned(), file.into())),
+        _ => Err("use STEP=FILE, as in extract=output.json".to_owned()),
+    }
+}
+
+fn edited(edits: &[(String, PathBuf)]) -> anyhow::Result<Map<String, Value>> {
+    edits.iter().map(|(step, file)| Ok((step.clone(), read_json(file)?))).collect()
 }
 
 fn read_json(file: &Path) -> anyhow::Result<Value> {
@@ -123,6 +155,37 @@ async fn explain(id: &str, api: &Api, format: Format) -> anyhow::Result<()> {
     let waits = text(&run["waits_because"]);
     let at = format!("{} at step {}", text(&run["status"]), text(&run["step"]));
     out(&if waits.is_empty() { at } else { format!("{at}: {waits}") })?;
+    if !run["lease"].is_null() {
+        let (worker, until) = (text(&run["lease"]["worker"]), text(&run["lease"]["until"]));
+        out(&format!("held by {worker}, whose lease ends at {until} unless renewed"))?;
+    }
     let steps = run["steps"].as_array().cloned().unwrap_or_default();
     print(&steps, Format::Table, &STEP_COLUMNS, "name")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_is_told_in_one_line_with_what_comes_next() {
+        let answer = |waits: Value| json!({ "ticket_id": "t1", "forked_from": "t0", "run": { "step": "draft", "waits_because": waits } });
+        let cases = [
+            ("pause", json!("api paused it"), "ticketflow runs resume t1"),
+            ("cancel", Value::Null, "cancelled t1 at step draft"),
+            ("resume", json!("for a worker"), "resumed t1 at step draft; it waits: for a worker"),
+            ("retry", Value::Null, "t1 tries step draft again; a worker takes it up"),
+            ("fork", Value::Null, "forked t0 into t1; see it through with: ticketflow tickets wait t1"),
+        ];
+        for (verb, waits, expected) in cases {
+            let line = done(verb, &answer(waits));
+            assert!(line.contains(expected) && line.lines().count() == 1, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_edit_names_a_step_and_a_file() {
+        assert_eq!(parse_edit("extract=a=b.json"), Ok(("extract".to_owned(), "a=b.json".into())));
+        assert!(parse_edit("extract").is_err() && parse_edit("=x").is_err());
+    }
 }

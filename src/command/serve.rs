@@ -3,7 +3,7 @@
 use crate::{
     config::{Config, WorkerArgs},
     exit::Exit,
-    output::say,
+    output::{counted, say},
     runtime::{self, Home},
     telemetry,
 };
@@ -101,7 +101,8 @@ async fn connect(config: &Config) -> anyhow::Result<Client> {
     let pool = Home::find(config)?.connect(config.max_connections()).await?;
     let pending = runtime::pending_migrations(&pool).await?;
     if pending > 0 {
-        let message = format!("the database lacks {pending} migrations; run `ticketflow migrate` first");
+        let missing = counted(pending, "migration");
+        let message = format!("the database lacks {missing}; run `ticketflow migrate` first");
         return Err(Exit::Failed.with(message));
     }
     runtime::client(config, pool).await
@@ -125,7 +126,7 @@ pub(crate) async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
             "{listen} can be reached from other machines, and the API has no access control yet: listen on \
              127.0.0.1 behind a proxy, or set TICKETFLOW_TRUST_NETWORK=1 where only trusted machines can connect"
         );
-        return Err(Exit::Failed.with(message));
+        return Err(Exit::Usage.with(message));
     }
     TcpListener::bind(listen).await.with_context(|| {
         format!("cannot listen on {listen}; is another ticketflow running? Try --listen 127.0.0.1:0")

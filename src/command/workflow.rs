@@ -1,6 +1,11 @@
 //! `ticketflow workflow graph`: pictures of the workflows, without a database.
 
-use crate::{config::Config, exit::Exit, output::out, runtime};
+use crate::{
+    config::Config,
+    exit::Exit,
+    output::{self, out},
+    runtime,
+};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use ticketflow_engine::graph::{self, Format};
 
@@ -25,7 +30,14 @@ fn parse_format(name: &str) -> Result<Format, String> {
     })
 }
 
-pub(crate) fn run(command: WorkflowCommand, config: &Config) -> anyhow::Result<()> {
+pub(crate) fn run(
+    command: WorkflowCommand,
+    output: Option<output::Format>,
+    config: &Config,
+) -> anyhow::Result<()> {
+    if output.is_some_and(|output| output != output::Format::Table) {
+        return Err(Exit::Usage.with("a graph is a picture: choose its notation with --format instead of -o"));
+    }
     let WorkflowCommand::Graph { name, format } = command;
     // Definitions hold a pool; drawing them does not use it.
     let pool = PgPoolOptions::new().connect_lazy_with(PgConnectOptions::new());

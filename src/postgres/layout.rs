@@ -79,15 +79,23 @@ impl Layout {
 }
 
 fn default_dir() -> Option<PathBuf> {
+    data_home().map(|data| data.join("ticketflow"))
+}
+
+/// Beside the default directory, for data that is not to be mixed with the user's own.
+pub(super) fn demo_dir() -> Option<PathBuf> {
+    data_home().map(|data| data.join("ticketflow-demo"))
+}
+
+fn data_home() -> Option<PathBuf> {
     if rustix::process::geteuid().is_root() {
-        return Some(PathBuf::from("/var/lib/ticketflow"));
+        return Some(PathBuf::from("/var/lib"));
     }
     let absolute = |path: &PathBuf| path.is_absolute();
     env::var_os("XDG_DATA_HOME")
         .map(PathBuf::from)
         .filter(absolute)
         .or_else(|| env::home_dir().filter(absolute).map(|home| home.join(".local/share")))
-        .map(|data| data.join("ticketflow"))
 }
 
 /// Modes are set, not left to the umask: the server's user must be able to pass through what root created.
@@ -99,5 +107,18 @@ fn create_dir(dir: &Path, is_base: bool) -> io::Result<()> {
         fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
     } else {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_keeps_out_of_the_users_own_data() {
+        let (own, demo) = (default_dir().unwrap(), demo_dir().unwrap());
+        assert_eq!(own.parent(), demo.parent());
+        assert_ne!(own, demo);
+        assert!(!demo.starts_with(&own));
     }
 }

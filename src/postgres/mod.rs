@@ -115,6 +115,11 @@ impl EmbeddedPostgres {
         Ok(Some(Endpoint::of(&server, &layout)?.url(endpoint::NAME)))
     }
 
+    /// Where a demonstration keeps its data: beside the user's default directory, not in it.
+    pub(crate) fn demo_dir() -> Option<PathBuf> {
+        layout::demo_dir()
+    }
+
     /// The database `ticketflow`; stays the same over restarts of the server.
     pub(crate) fn database_url(&self) -> &str {
         &self.database_url

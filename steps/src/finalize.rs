@@ -6,16 +6,16 @@ use crate::{
     classify::Classify,
     draft::Draft,
     extract::Extract,
-    provider::offline::{Approval, Case, Decision, approval, resolve},
+    failure,
+    provider::offline::{Approval, Case, Decision, approval as needed, resolve},
     review::Review,
     settings::{Triage, raised},
 };
-use chrono::TimeDelta;
 use serde_json::json;
 use std::time::Duration;
-use ticketflow_engine::{Arrival, Step, StepContext, StepError, StepOutcome};
+use ticketflow_engine::{Arrival, Step, StepContext, StepError, StepOutcome, StoreError};
 use ticketflow_tickets::{
-    approval::{ApprovalDecision, ApprovalRequest},
+    approval::{self, ApprovalDecision, ApprovalRequest},
     triage::{APPROVAL_ESCALATED, APPROVAL_SIGNAL, Resolution, TriageStep},
 };
 
@@ -46,7 +46,10 @@ impl Step for Finalize {
         };
         match context.arrival() {
             Some(Arrival::Signal(signal)) => match serde_json::from_str(signal.payload.get()) {
-                Ok(decision) => Ok(StepOutcome::Next(self.decided(context, case, decision))),
+                Ok(decision) => {
+                    let late = self.is_late(context).await?;
+                    Ok(StepOutcome::Next(self.decided(case, decision, late)))
+                }
                 Err(error) => {
                     context.note("approval_malformed", json!({ "problem": error.to_string() }));
                     self.ask(case, Some(self.0.policy.approval_deadline))
@@ -65,7 +68,7 @@ impl Step for Finalize {
 impl Finalize {
     /// Waits for a decision, if one is needed.
     fn ask(&self, case: Case<'_>, timeout: Option<Duration>) -> Result<StepOutcome<Resolution>, StepError> {
-        let reasons = match approval(case, &self.0.policy.review.approval) {
+        let reasons = match needed(case, &self.0.policy.review.approval) {
             Approval::NotNeeded => {
                 return Ok(StepOutcome::Next(resolve(case, &self.0.taxonomy, Decision::Policy)));
             }
@@ -79,7 +82,7 @@ impl Finalize {
         Ok(StepOutcome::Wait { signal: APPROVAL_SIGNAL.to_owned(), timeout, about })
     }
 
-    fn decided(&self, context: &StepContext, case: Case<'_>, decision: ApprovalDecision) -> Resolution {
+    fn decided(&self, case: Case<'_>, decision: ApprovalDecision, late: bool) -> Resolution {
         let ApprovalDecision { approved, decided_by: by, edited_response, .. } = decision;
         let decision = if approved {
             let edited_response = edited_response.filter(|text| !text.trim().is_empty());
@@ -88,16 +91,19 @@ impl Finalize {
             Decision::Refused { by }
         };
         let mut resolution = resolve(case, &self.0.taxonomy, decision);
-        if self.is_late(context) {
+        if late {
             resolution.routing.priority = raised(resolution.routing.priority);
         }
         resolution
     }
 
-    /// Whether the decision came after the ticket was escalated. The step has no memory of that but the time.
-    fn is_late(&self, context: &StepContext) -> bool {
-        let deadline = TimeDelta::from_std(self.0.policy.approval_deadline).unwrap_or(TimeDelta::MAX);
-        context.now().signed_duration_since(context.created_at()) >= deadline
+    /// Whether the decision came after the ticket was escalated: only then was it asked for without a deadline.
+    async fn is_late(&self, context: &StepContext) -> Result<bool, StepError> {
+        let mut connection = self.0.pool.acquire().await.map_err(|error| {
+            failure::database(StoreError::database("connect to read the request for approval")(error))
+        })?;
+        let asked = approval::get(&mut connection, context.run_id()).await.map_err(failure::database)?;
+        Ok(asked.is_some_and(|asked| asked.deadline.is_none()))
     }
 }
 
@@ -109,7 +115,10 @@ mod tests {
     use serde_json::Value;
     use sqlx::postgres::PgPoolOptions;
     use ticketflow_engine::RunId;
-    use ticketflow_tickets::{taxonomy::Taxonomy, triage::Action};
+    use ticketflow_tickets::{
+        taxonomy::{Priority, Taxonomy},
+        triage::Action,
+    };
 
     fn read<T: DeserializeOwned>(json: Value) -> T {
         serde_json::from_value(json).unwrap()
@@ -174,11 +183,19 @@ mod tests {
                 reason: None,
                 edited_response: Some(edited.into()),
             };
-            step().decided(&context(), case, decision)
+            step().decided(case, decision, false)
         };
         assert_eq!(decide(true, "Mine.").final_response.as_deref(), Some("Mine."));
         assert_eq!(decide(true, " ").final_response.as_deref(), Some("Try this."));
         let refused = decide(false, "Mine.");
         assert_eq!((refused.final_response, refused.action), (None, Action::Handoff));
+        assert_eq!(refused.routing.priority, Priority::Medium);
+        let approved = ApprovalDecision {
+            approved: true,
+            decided_by: "ada".into(),
+            reason: None,
+            edited_response: None,
+        };
+        assert_eq!(step().decided(case, approved, true).routing.priority, Priority::High);
     }
 }

@@ -23,6 +23,19 @@ async fn exit_codes_are_as_documented() {
     assert_eq!(code(&missing), 3, "{}", text(&missing.stderr));
     let usage = run(app.command(&["tickets", "frobnicate"])).await;
     assert_eq!(code(&usage), 2);
+    let wrong: [&[&str]; 7] = [
+        &["tickets", "list", "--status", "bogus"],
+        &["tickets", "list", "--url", "nonsense"],
+        &["tickets", "list", "--log", "((("],
+        &["tickets", "list", "--config", "/nowhere/ticketflow.toml"],
+        &["runs", "resume", unknown, "--reason", "r", "--edit", "extract"],
+        &["workflow", "graph", "-o", "json"],
+        &["audit", "verify", "-o", "csv"],
+    ];
+    for arguments in wrong {
+        let refused = run(app.command(arguments)).await;
+        assert_eq!(code(&refused), 2, "{arguments:?}: {}", text(&refused.stderr));
+    }
     let mut unreachable = app.command(&["tickets", "list"]);
     unreachable.env("TICKETFLOW_URL", "http://127.0.0.1:9");
     let unreachable = run(unreachable).await;
@@ -30,7 +43,13 @@ async fn exit_codes_are_as_documented() {
     assert!(text(&unreachable.stderr).contains("ticketflow up"));
     let id = app.submit(1).await.remove(0);
     let cancel = ["runs", "cancel", &id, "--reason", "not needed"];
-    assert_eq!(code(&run(app.command(&cancel)).await), 0);
+    let cancelled = run(app.command(&cancel)).await;
+    assert_eq!(code(&cancelled), 0);
+    let said = text(&cancelled.stdout);
+    assert!(
+        said.lines().count() == 1 && said.starts_with(&format!("cancelled {id} at step classify")),
+        "{said}"
+    );
     let twice = run(app.command(&cancel)).await;
     assert_eq!(code(&twice), 4, "{}", text(&twice.stderr));
     app.finish().await;
@@ -89,7 +108,10 @@ async fn import_is_idempotent_and_keeps_what_it_rejects() {
     };
     let counted = |output: &Output| -> Value { serde_json::from_slice(&output.stdout).unwrap() };
     let dry = counted(&run(import(&["--dry-run"])).await);
-    assert_eq!(dry, json!({ "created": 2, "replayed": 0, "rejected": 1, "dry_run": true }));
+    assert_eq!(dry, json!({ "would_create": 2, "rejected": 1, "dry_run": true }));
+    let unmapped = run(import(&["--map", "body=mesage"])).await;
+    assert_eq!(code(&unmapped), 2);
+    assert!(text(&unmapped.stderr).contains("did you mean message?"), "{}", text(&unmapped.stderr));
     let first = counted(&run(import(&[])).await);
     assert_eq!((&first["created"], &first["rejected"]), (&json!(2), &json!(1)));
     let again = counted(&run(import(&[])).await);
@@ -97,6 +119,22 @@ async fn import_is_idempotent_and_keeps_what_it_rejects() {
     let reject: Value = serde_json::from_str(std::fs::read_to_string(&rejected).unwrap().trim()).unwrap();
     assert_eq!(reject["line"], 4);
     assert!(reject["reason"].as_str().unwrap().contains("/body"), "{reject}");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_are_json_where_json_is_asked_for() {
+    let app = TestApp::start().await;
+    app.submit(1).await;
+    let audit = run(app.command(&["audit", "verify", "-o", "json"])).await;
+    let report: Value = serde_json::from_slice(&audit.stdout).unwrap();
+    assert_eq!(report["runs"], 1, "{report}");
+    let said = text(&run(app.command(&["audit", "verify"])).await.stdout);
+    assert!(said.contains("1 run and 1 event checked"), "{said}");
+    let id = app.submit(1).await.remove(0);
+    let pause = ["runs", "pause", &id, "--reason", "later", "-o", "json"];
+    let paused: Value = serde_json::from_slice(&run(app.command(&pause)).await.stdout).unwrap();
+    assert_eq!((&paused["status"], &paused["run"]["step"]), (&json!("paused"), &json!("classify")));
     app.finish().await;
 }
 

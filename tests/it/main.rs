@@ -4,13 +4,16 @@
 //! tests wait for a condition with a bound, move the database's clock, or meet at gates.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's helper fails by panicking")]
 
+mod approvals;
 mod command_line;
 mod commits;
 mod contract;
 mod control;
 mod definitions;
+mod diagnosis;
 mod durability;
 mod happy_path;
+mod health;
 mod leases;
 mod locks;
 mod model;

@@ -4,6 +4,7 @@ use crate::support::{TestEngine, until};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
 const CLAIM: &str = include_str!("../../engine/src/store/claim.sql");
+const OLDEST_READY: &str = include_str!("../../engine/src/store/oldest_ready.sql");
 const ADVANCE: &str = include_str!("../../engine/src/store/advance.sql");
 
 /// Live runs in all states, hardly any leased, with a header and one event each, as an overloaded system has them.
@@ -64,7 +65,8 @@ async fn generic_plan(connection: &mut PgConnection, query: &str, parameters: us
     {
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut *connection).await.unwrap();
     }
-    let explain = format!("EXPLAIN EXECUTE hot({nulls})");
+    let arguments = if parameters == 0 { String::new() } else { format!("({nulls})") };
+    let explain = format!("EXPLAIN EXECUTE hot{arguments}");
     let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(explain)).fetch_all(&mut *connection).await.unwrap();
     sqlx::raw_sql("DEALLOCATE hot; RESET plan_cache_mode").execute(connection).await.unwrap();
     text(&rows)
@@ -131,6 +133,7 @@ async fn the_hot_statements_use_their_indexes_at_every_size() {
         if size == 100_000 {
             assert_indexed(&plan, "advance, prepared,", &log);
             assert_indexed(&generic_plan(&mut connection, CLAIM, 7).await, "the claim, prepared,", &log);
+            assert_indexed(&generic_plan(&mut connection, OLDEST_READY, 0).await, "the health check", &log);
         }
     }
     drop(connection);

@@ -33,7 +33,7 @@ impl<'a> Fields<'a> {
         let unknown = self.object.keys().filter(|key| !self.known.contains(&key.as_str()));
         let unknown = unknown.map(|key| {
             let shown: String = key.chars().take(60).collect();
-            fault(key, "unknown_field", &format!("is not a field of this body: there is no {shown:?}"))
+            fault(key, "unknown_field", &format!("there is no field {shown:?}"))
         });
         self.faults.extend(unknown.collect::<Vec<_>>());
         self.faults
@@ -139,7 +139,7 @@ impl<'a> Fields<'a> {
 fn fault(name: &str, code: &'static str, detail: &str) -> Fault {
     let escaped = name.replace('~', "~0").replace('/', "~1");
     let pointer = if name.is_empty() { String::new() } else { format!("/{escaped}") };
-    Fault { pointer, code: Some(code), detail: detail.to_owned() }
+    Fault { pointer, code, detail: detail.to_owned() }
 }
 
 fn holds_nul(value: &Value) -> bool {
@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(fields.text("reason", 9), Err(Refused));
         assert_eq!(fields.boolean("approved"), Err(Refused));
         assert_eq!(fields.text("decided_by", 9), Err(Refused));
-        let faults: Vec<_> = fields.finish().into_iter().map(|f| (f.pointer, f.code.unwrap())).collect();
+        let faults: Vec<_> = fields.finish().into_iter().map(|f| (f.pointer, f.code)).collect();
         let expected = [
             ("/reason", "blank"),
             ("/approved", "wrong_type"),

@@ -1,6 +1,6 @@
 //! Reads the request headers that mean something here.
 
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use axum::http::{HeaderMap, HeaderName, header::IF_NONE_MATCH};
 use std::time::Duration;
 
@@ -32,8 +32,8 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Pro
     };
     let key = value.to_str().ok().map(str::trim);
     let key = key.filter(|key| (1..=MAX_KEY).contains(&key.len())).ok_or_else(|| {
-        let detail = format!("Idempotency-Key must have 1 to {MAX_KEY} visible ASCII characters");
-        Problem::new(Code::InvalidParameter, detail)
+        let detail = format!("must have 1 to {MAX_KEY} visible ASCII characters");
+        Problem::invalid_header("Idempotency-Key", "invalid_value", detail)
     })?;
     Ok(Some(key.to_owned()))
 }

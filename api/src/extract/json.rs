@@ -24,7 +24,8 @@ fn refuse(bytes: &[u8], error: &serde_json::Error) -> Problem {
     let place = format!("at line {}, column {}", error.line(), error.column());
     match text.strip_prefix(REFUSED).and_then(|rest| rest.split(" at line ").next()) {
         Some(detail) => {
-            let fault = Fault { pointer: String::new(), code: None, detail: format!("{detail} {place}") };
+            let code = if detail.starts_with(TOO_DEEP) { "too_deep" } else { "duplicate_key" };
+            let fault = Fault { pointer: String::new(), code, detail: format!("{detail} {place}") };
             Problem::invalid_body(vec![fault])
         }
         None => Problem::new(Code::MalformedJson, format!("the body is not valid JSON: {text}")),
@@ -32,6 +33,7 @@ fn refuse(bytes: &[u8], error: &serde_json::Error) -> Problem {
 }
 
 const REFUSED: &str = "refused: ";
+const TOO_DEEP: &str = "nests deeper than";
 
 /// Reads a value that may nest `depth` deep.
 struct Strict {
@@ -42,7 +44,7 @@ impl Strict {
     fn inner<E: Error>(&self) -> Result<Self, E> {
         match self.depth.checked_sub(1) {
             Some(depth) => Ok(Self { depth }),
-            None => Err(E::custom(format_args!("{REFUSED}nests deeper than {MAX_DEPTH}"))),
+            None => Err(E::custom(format_args!("{REFUSED}{TOO_DEEP} {MAX_DEPTH}"))),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Reads query parameters; an unknown one is refused by name, for a typo in a filter must not widen an answer.
+//! Reads query parameters. An unknown one is refused by name, and one without a value too: neither a typo in a filter
+//! nor a variable that was not set may widen an answer.
 
 use crate::problem::Problem;
 use axum::{extract::FromRequestParts, http::request::Parts};
@@ -25,19 +26,27 @@ impl Params {
         let mut left = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             if value.contains('\0') {
-                return Err(Problem::invalid_parameter(&name, "must not contain U+0000"));
+                return Err(Problem::invalid_parameter(
+                    &name,
+                    "invalid_character",
+                    "must not contain U+0000",
+                ));
+            }
+            if value.trim().is_empty() {
+                let detail = "has no value; leave the parameter out if it is not meant";
+                return Err(Problem::invalid_parameter(&name, "blank", detail));
             }
             if left.insert(name.to_string(), value.into_owned()).is_some() {
-                return Err(Problem::invalid_parameter(&name, "stands twice in the query"));
+                return Err(Problem::invalid_parameter(&name, "repeated", "stands twice in the query"));
             }
         }
         Ok(Self { left, known: Vec::new() })
     }
 
-    /// Takes a parameter as text; an empty one counts as missing.
+    /// Takes a parameter as text.
     pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);
-        self.left.remove(name).filter(|value| !value.is_empty())
+        self.left.remove(name)
     }
 
     /// Takes a parameter and reads it with `parse`; `wanted` says what it must be.
@@ -52,7 +61,7 @@ impl Params {
         };
         match parse(&text) {
             Some(value) => Ok(Some(value)),
-            None => Err(Problem::invalid_parameter(name, format!("must be {wanted}"))),
+            None => Err(Problem::invalid_parameter(name, "invalid_value", format!("must be {wanted}"))),
         }
     }
 
@@ -73,6 +82,7 @@ impl Params {
                 let known = if self.known.is_empty() { "none".to_owned() } else { self.known.join(", ") };
                 Err(Problem::invalid_parameter(
                     name,
+                    "unknown_parameter",
                     format!("is not a parameter of this route; it has: {known}"),
                 ))
             }
@@ -87,7 +97,7 @@ mod tests {
 
     #[test]
     fn parameters_are_taken_one_by_one() {
-        let mut params = Params::parse("after=3&limit=&q=a+b%26").unwrap();
+        let mut params = Params::parse("after=3&q=a+b%26").unwrap();
         assert_eq!(params.number("after", -1, 10).unwrap(), Some(3));
         assert_eq!(params.number("limit", 1, 10).unwrap(), None);
         assert_eq!(params.text("q").as_deref(), Some("a b&"));
@@ -101,6 +111,9 @@ mod tests {
         assert_eq!(typo.finish().unwrap_err().code(), Code::InvalidParameter);
         assert!(Params::parse("a=1&a=2").is_err());
         assert!(Params::parse("a=%00").is_err());
+        for empty in ["customer_id=", "customer_id", "customer_id=+"] {
+            assert_eq!(Params::parse(empty).unwrap_err().code(), Code::InvalidParameter, "{empty}");
+        }
         assert!(Params::parse("limit=0").unwrap().number("limit", 1, 10).is_err());
         assert!(Params::parse("limit=x").unwrap().number("limit", 1, 10).is_err());
     }

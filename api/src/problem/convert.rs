@@ -29,7 +29,7 @@ impl From<ControlError> for Problem {
 
 impl From<FieldError> for Fault {
     fn from(error: FieldError) -> Self {
-        Self { pointer: error.pointer, code: Some(error.code.as_str()), detail: error.detail }
+        Self { pointer: error.pointer, code: error.code.as_str(), detail: error.detail }
     }
 }
 

@@ -20,11 +20,10 @@ const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+js
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
-    /// JSON pointer (RFC 6901) into the body, or `/query/` and the parameter's name.
+    /// JSON pointer (RFC 6901) into the body; or `/query/` and the parameter's name, `/header/` and the header's.
     pub pointer: String,
     /// For programs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<&'static str>,
+    pub code: &'static str,
     /// For people.
     pub detail: String,
 }

@@ -54,17 +54,26 @@ impl Problem {
     pub fn invalid_body(faults: Vec<Fault>) -> Self {
         let detail = match faults.as_slice() {
             [fault] if fault.pointer.is_empty() => format!("the body {}", fault.detail),
-            [fault] => format!("{} {}", fault.pointer.trim_start_matches('/'), fault.detail),
+            [fault] => format!("{}: {}", fault.pointer.trim_start_matches('/'), fault.detail),
             faults => format!("{} things are wrong with the body; see errors", faults.len()),
         };
         Self { faults, ..Self::new(Code::InvalidBody, detail) }
     }
 
-    /// What is wrong with one query parameter or header.
-    pub fn invalid_parameter(name: &str, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        let fault = Fault { pointer: format!("/query/{name}"), code: None, detail: detail.clone() };
-        Self { faults: vec![fault], ..Self::new(Code::InvalidParameter, format!("{name} {detail}")) }
+    /// What is wrong with one query parameter; `code` is for programs.
+    pub fn invalid_parameter(name: &str, code: &'static str, detail: impl Into<String>) -> Self {
+        Self::invalid_part("query", name, code, detail.into())
+    }
+
+    /// What is wrong with one header.
+    pub fn invalid_header(name: &str, code: &'static str, detail: impl Into<String>) -> Self {
+        Self::invalid_part("header", name, code, detail.into())
+    }
+
+    fn invalid_part(part: &str, name: &str, code: &'static str, detail: String) -> Self {
+        let escaped = name.replace('~', "~0").replace('/', "~1");
+        let problem = Self::new(Code::InvalidParameter, format!("{name}: {detail}"));
+        Self { faults: vec![Fault { pointer: format!("/{part}/{escaped}"), code, detail }], ..problem }
     }
 
     /// A fault of ours, whose cause is for the log alone.

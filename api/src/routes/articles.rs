@@ -108,9 +108,13 @@ pub(crate) struct Hits {
 
 /// `GET /articles/search`
 pub(crate) async fn search(State(state): State<ApiState>, mut params: Params) -> Result<Json<Hits>, Problem> {
-    let text = params.text("q").ok_or_else(|| Problem::invalid_parameter("q", "is required"))?;
+    let text = params.text("q").ok_or_else(|| Problem::invalid_parameter("q", "required", "is required"))?;
     if text.chars().count() > MAX_QUERY {
-        return Err(Problem::invalid_parameter("q", format!("must have at most {MAX_QUERY} characters")));
+        return Err(Problem::invalid_parameter(
+            "q",
+            "too_long",
+            format!("must have at most {MAX_QUERY} characters"),
+        ));
     }
     let language =
         params.parsed("language", "an ISO 639-1 code such as en", |code| Language::parse(code).ok())?;

@@ -1,5 +1,6 @@
 //! What load balancers, orchestrators and Prometheus ask. These must answer when the database does not, hence a
-//! short time limit on everything they ask of it.
+//! short time limit on everything they ask of it. The health checks, which many ask and often, cost the same however
+//! many runs there are; only `/metrics` counts them.
 
 use crate::{metrics, problem::Problem, state::ApiState};
 use axum::{
@@ -15,7 +16,7 @@ use std::time::Duration;
 use ticketflow_engine::{
     observe,
     store::{
-        lease,
+        lease, schema,
         stats::{self, QueueStats},
     },
 };
@@ -33,22 +34,14 @@ enum Condition {
     Unknown,
 }
 
-/// What the database tells of the queue.
-struct Reading {
-    queue: QueueStats,
-    workers: usize,
-    awaiting_approval: i64,
+/// What the health check asks of the database.
+struct Vitals {
+    oldest_ready_seconds: f64,
+    workers: i64,
 }
 
-async fn read(state: &ApiState) -> Option<Reading> {
-    let reading = async {
-        let mut connection = state.connection().await?;
-        let queue = stats::queue(&mut connection).await?;
-        let workers = lease::list(&mut connection).await?;
-        let workers = workers.iter().filter(|worker| worker.alive).count();
-        let awaiting_approval = ticket::awaiting_approval(&mut connection).await?;
-        Ok::<_, Problem>(Reading { queue, workers, awaiting_approval })
-    };
+/// Asks the database, but not for long.
+async fn ask<T>(reading: impl Future<Output = Result<T, Problem>>) -> Option<T> {
     match tokio::time::timeout(PATIENCE, reading).await {
         Ok(Ok(reading)) => Some(reading),
         Ok(Err(problem)) => {
@@ -62,6 +55,19 @@ async fn read(state: &ApiState) -> Option<Reading> {
     }
 }
 
+async fn vitals(state: &ApiState) -> Result<Vitals, Problem> {
+    let mut connection = state.connection().await?;
+    let oldest_ready_seconds = stats::oldest_ready_seconds(&mut connection).await?;
+    let workers = lease::count_alive(&mut connection).await?;
+    Ok(Vitals { oldest_ready_seconds, workers })
+}
+
+async fn pending_migrations(state: &ApiState) -> Result<usize, Problem> {
+    let mut connection = state.connection().await?;
+    let schema = [&ticketflow_engine::MIGRATOR, &ticketflow_tickets::MIGRATOR];
+    Ok(schema::pending(&mut connection, &schema).await?)
+}
+
 /// The state of everything.
 #[derive(Debug, Serialize)]
 pub(crate) struct Health {
@@ -69,41 +75,38 @@ pub(crate) struct Health {
     database: Condition,
     queue: Condition,
     detail: Option<String>,
-    workers: Option<usize>,
-    ready: Option<i64>,
+    workers: Option<i64>,
     oldest_ready_seconds: Option<f64>,
     uptime_seconds: i64,
     version: &'static str,
 }
 
 /// Whether work that could be done is left lying.
-fn queue_condition(reading: Option<&Reading>, stalled_after: Duration) -> (Condition, Option<String>) {
-    let Some(reading) = reading else {
+fn queue_condition(vitals: Option<&Vitals>, stalled_after: Duration) -> (Condition, Option<String>) {
+    let Some(vitals) = vitals else {
         return (Condition::Unknown, Some("the database does not answer".into()));
     };
-    let age = reading.queue.oldest_ready_seconds;
+    let age = vitals.oldest_ready_seconds;
     if age <= stalled_after.as_secs_f64() {
         return (Condition::Healthy, None);
     }
-    let detail =
-        format!("the oldest ready ticket has waited {age:.0} s; {} workers are alive", reading.workers);
+    let detail = format!("the oldest ready ticket has waited {age:.0} s; workers alive: {}", vitals.workers);
     (Condition::Unhealthy, Some(detail))
 }
 
 /// `GET /health`
 pub(crate) async fn overall(State(state): State<ApiState>) -> (StatusCode, Json<Health>) {
-    let reading = read(&state).await;
-    let database = if reading.is_some() { Condition::Healthy } else { Condition::Unhealthy };
-    let (queue, detail) = queue_condition(reading.as_ref(), state.settings.stalled_after);
+    let vitals = ask(vitals(&state)).await;
+    let database = if vitals.is_some() { Condition::Healthy } else { Condition::Unhealthy };
+    let (queue, detail) = queue_condition(vitals.as_ref(), state.settings.stalled_after);
     let healthy = database == Condition::Healthy && queue == Condition::Healthy;
     let health = Health {
         status: if healthy { Condition::Healthy } else { Condition::Unhealthy },
         database,
         queue,
         detail,
-        workers: reading.as_ref().map(|reading| reading.workers),
-        ready: reading.as_ref().map(|reading| reading.queue.ready),
-        oldest_ready_seconds: reading.as_ref().map(|reading| reading.queue.oldest_ready_seconds),
+        workers: vitals.as_ref().map(|vitals| vitals.workers),
+        oldest_ready_seconds: vitals.as_ref().map(|vitals| vitals.oldest_ready_seconds),
         uptime_seconds: (state.client.clock().now() - state.started_at).num_seconds(),
         version: env!("CARGO_PKG_VERSION"),
     };
@@ -126,17 +129,33 @@ pub(crate) async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<Pr
     if state.shutdown.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(Probe { status: "shutting_down" }));
     }
-    match read(&state).await {
-        Some(_) => (StatusCode::OK, Json(Probe { status: "ready" })),
+    match ask(pending_migrations(&state)).await {
+        Some(0) => (StatusCode::OK, Json(Probe { status: "ready" })),
+        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, Json(Probe { status: "schema_outdated" })),
         None => (StatusCode::SERVICE_UNAVAILABLE, Json(Probe { status: "database_unavailable" })),
     }
 }
 
+/// What Prometheus is told of the queue.
+struct Depth {
+    queue: QueueStats,
+    workers: usize,
+    awaiting_approval: i64,
+}
+
+async fn depth(state: &ApiState) -> Result<Depth, Problem> {
+    let mut connection = state.connection().await?;
+    let queue = stats::queue(&mut connection).await?;
+    let workers = usize::try_from(lease::count_alive(&mut connection).await?).unwrap_or_default();
+    let awaiting_approval = ticket::awaiting_approval(&mut connection).await?;
+    Ok(Depth { queue, workers, awaiting_approval })
+}
+
 /// `GET /metrics`: depth and age are read from the database now, everything else was counted on the way.
 pub(crate) async fn scrape(State(state): State<ApiState>) -> ([(HeaderName, &'static str); 1], String) {
-    if let Some(reading) = read(&state).await {
-        observe::queue(&reading.queue, reading.workers);
-        metrics::awaiting_approval(reading.awaiting_approval);
+    if let Some(depth) = ask(depth(&state)).await {
+        observe::queue(&depth.queue, depth.workers);
+        metrics::awaiting_approval(depth.awaiting_approval);
     }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render())
 }
@@ -145,20 +164,15 @@ pub(crate) async fn scrape(State(state): State<ApiState>) -> ([(HeaderName, &'st
 mod tests {
     use super::*;
 
-    fn reading(oldest_ready_seconds: f64) -> Reading {
-        Reading {
-            queue: QueueStats { oldest_ready_seconds, ..QueueStats::default() },
-            workers: 0,
-            awaiting_approval: 0,
-        }
-    }
-
     #[test]
     fn a_queue_is_unhealthy_once_its_oldest_run_waits_too_long() {
-        let condition = |reading: Option<&Reading>| queue_condition(reading, Duration::from_mins(5)).0;
-        assert_eq!(condition(Some(&reading(0.0))), Condition::Healthy);
-        assert_eq!(condition(Some(&reading(299.0))), Condition::Healthy);
-        assert_eq!(condition(Some(&reading(301.0))), Condition::Unhealthy);
-        assert_eq!(condition(None), Condition::Unknown);
+        let condition = |age: f64| {
+            let vitals = Vitals { oldest_ready_seconds: age, workers: 0 };
+            queue_condition(Some(&vitals), Duration::from_mins(5)).0
+        };
+        assert_eq!(condition(0.0), Condition::Healthy);
+        assert_eq!(condition(299.0), Condition::Healthy);
+        assert_eq!(condition(301.0), Condition::Unhealthy);
+        assert_eq!(queue_condition(None, Duration::from_mins(5)).0, Condition::Unknown);
     }
 }

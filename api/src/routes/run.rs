@@ -9,6 +9,7 @@ use crate::{extract::RunPath, problem::Problem, state::ApiState};
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use sqlx::PgConnection;
 use steps::StepView;
 use ticketflow_engine::{
     ControlError, RunId,
@@ -17,9 +18,12 @@ use ticketflow_engine::{
     store::{
         control::{self, Header, LiveRow},
         event,
+        lease::{self, WorkerRow},
+        limit, stats,
     },
     workflow::Definition,
 };
+use why::Surroundings;
 
 /// A worker's right to advance the run.
 #[derive(Debug, Serialize)]
@@ -62,6 +66,7 @@ impl RunView {
         history: &History,
         log: &[EventRecord],
         definition: Option<&Definition>,
+        around: &Surroundings,
     ) -> Self {
         Self {
             ticket_id: header.id,
@@ -74,7 +79,7 @@ impl RunView {
             crashes: history.state.crashes,
             lease: live.and_then(lease),
             wake_at: live.and_then(|live| live.wake_at),
-            waits_because: why::waits(live, history, log),
+            waits_because: why::waits(live, history, log, around),
             error_code: header.error_code,
             events: history.seq.0 + 1,
             queue: header.queue,
@@ -101,7 +106,7 @@ pub(crate) async fn show(
     load(&state, run).await.map(Json)
 }
 
-/// Reads a run as it stands. The three reads share no snapshot: at worst the live row is a moment older than the log.
+/// Reads a run as it stands. The reads share no snapshot: at worst the live row is a moment older than the log.
 pub(crate) async fn load(state: &ApiState, run: RunId) -> Result<RunView, Problem> {
     let mut connection = state.connection().await?;
     let live = control::live(&mut connection, run, false).await?;
@@ -110,5 +115,29 @@ pub(crate) async fn load(state: &ApiState, run: RunId) -> Result<RunView, Proble
     let log = event::load(&mut connection, run, -1).await?;
     let history = History::fold(run, &log).map_err(|source| ControlError::Illegal { run, source })?;
     let definition = state.client.catalog().get(&history.state.definition);
-    Ok(RunView::new(header, live.as_ref(), &history, &log, definition.map(|definition| &**definition)))
+    let definition = definition.map(|definition| &**definition);
+    let around = match &live {
+        Some(_) => surroundings(&mut connection, &header).await?,
+        None => Surroundings::default(),
+    };
+    Ok(RunView::new(header, live.as_ref(), &history, &log, definition, &around))
+}
+
+async fn surroundings(connection: &mut PgConnection, header: &Header) -> Result<Surroundings, Problem> {
+    let queues = limit::queues(connection).await?;
+    let key = match &header.concurrency_key {
+        Some(key) => limit::key(connection, key).await?,
+        None => None,
+    };
+    let definition = header.definition.to_string();
+    let workers = lease::list(connection).await?;
+    let fits = |worker: &WorkerRow| {
+        worker.alive && worker.queues.contains(&header.queue) && worker.definitions.contains(&definition)
+    };
+    Ok(Surroundings {
+        queue: queues.into_iter().find(|queue| queue.name == header.queue),
+        key,
+        has_worker: workers.iter().any(fits),
+        now: stats::now(connection).await?,
+    })
 }

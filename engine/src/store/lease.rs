@@ -262,6 +262,17 @@ pub async fn list(connection: &mut PgConnection) -> Result<Vec<WorkerRow>, Store
     .map_err(StoreError::database("list workers"))
 }
 
+/// How many workers' leases hold. Does not look at runs.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn count_alive(connection: &mut PgConnection) -> Result<i64, StoreError> {
+    sqlx::query_scalar!(r#"SELECT count(*) AS "alive!" FROM workers WHERE expires_at > engine_now()"#)
+        .fetch_one(connection)
+        .await
+        .map_err(StoreError::database("count workers"))
+}
+
 /// Work that some worker has to do now and then.
 #[expect(clippy::struct_excessive_bools, reason = "one independent question each, answered by one statement")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,6 +21,26 @@ pub struct QueueSettings {
     pub paused: bool,
 }
 
+/// A limit and how much of it is taken up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Occupied {
+    /// The queue's name or the key.
+    pub name: String,
+    /// Most runs leased at once; `None`: any number.
+    pub max_leased: Option<i32>,
+    /// Runs leased that count against the limit.
+    pub leased: i32,
+    /// Whether it hands out no run.
+    pub paused: bool,
+}
+
+impl Occupied {
+    /// Whether no more runs may be leased.
+    pub fn is_full(&self) -> bool {
+        self.max_leased.is_some_and(|limit| self.leased >= limit)
+    }
+}
+
 /// Slots that runs gave up, by queue and by key.
 #[derive(Debug, Default)]
 pub struct Released {
@@ -49,6 +69,33 @@ pub async fn settings(connection: &mut PgConnection) -> Result<Vec<QueueSettings
         .fetch_all(connection)
         .await
         .map_err(StoreError::database("read the queues' settings"))
+}
+
+/// How every queue stands that an operator has set something for.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn queues(connection: &mut PgConnection) -> Result<Vec<Occupied>, StoreError> {
+    sqlx::query_as!(Occupied, "SELECT name, max_leased, leased, paused FROM queues ORDER BY name")
+        .fetch_all(connection)
+        .await
+        .map_err(StoreError::database("read how the queues stand"))
+}
+
+/// How a concurrency key stands; `None`: no run ever had it.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn key(connection: &mut PgConnection, key: &str) -> Result<Option<Occupied>, StoreError> {
+    sqlx::query_as!(
+        Occupied,
+        r#"SELECT key AS name, max_leased AS "max_leased?", leased, false AS "paused!"
+           FROM concurrency_keys WHERE key = $1"#,
+        key,
+    )
+    .fetch_optional(connection)
+    .await
+    .map_err(StoreError::database("read how a concurrency key stands"))
 }
 
 /// Sets a queue's limit (`None`: none) and whether it is paused. Runs that are leased already do not count against a

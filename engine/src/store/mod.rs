@@ -12,5 +12,6 @@ pub mod event;
 pub mod lease;
 pub mod limit;
 pub mod schedule;
+pub mod schema;
 pub mod signal;
 pub mod stats;

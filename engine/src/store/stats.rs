@@ -56,6 +56,18 @@ pub async fn queue(connection: &mut PgConnection) -> Result<QueueStats, StoreErr
     .map_err(StoreError::database("count live runs"))
 }
 
+/// Age in seconds of the run that may be claimed and waits longest; 0 if there is none. Costs the same however many
+/// runs there are, unlike [`queue`], which counts them.
+///
+/// # Errors
+/// If the database is out of reach.
+pub async fn oldest_ready_seconds(connection: &mut PgConnection) -> Result<f64, StoreError> {
+    sqlx::query_file_scalar!("src/store/oldest_ready.sql")
+        .fetch_one(connection)
+        .await
+        .map_err(StoreError::database("find the oldest ready run"))
+}
+
 /// The database's clock.
 ///
 /// # Errors

@@ -1,6 +1,10 @@
 //! The floor: the same rows, written in batches of 32 runs by plain SQL, eight clients, without an engine.
 
-use super::probe::as_f64;
+use super::{
+    connect,
+    phases::Bench,
+    probe::{Cost, as_f64},
+};
 use serde::Serialize;
 use sqlx::{PgPool, postgres::PgConnection};
 use std::time::{Duration, Instant};
@@ -13,30 +17,36 @@ const CLIENTS: usize = 8;
 pub(super) struct Floor {
     pub(super) runs: usize,
     pub(super) runs_per_second: f64,
+    pub(super) cost: Cost,
 }
 
 /// Runs the floor for `time`.
-pub(super) async fn measure(pool: &PgPool, time: Duration) -> anyhow::Result<Floor> {
-    prepare(pool).await?;
+pub(super) async fn measure(bench: &Bench, time: Duration) -> anyhow::Result<Floor> {
+    let pool = connect(bench.options.clone()).await?;
+    prepare(&pool).await?;
+    let before = bench.probe().await?;
     let started = Instant::now();
-    let tasks = (0..CLIENTS).map(|client| {
-        let pool = pool.clone();
-        tokio::spawn(async move {
-            let mut connection = pool.acquire().await?;
-            let mut batches = 0;
-            while started.elapsed() < time {
-                let first = i32::try_from(client)? * 100_000_000 + batches * BATCH;
-                batch(&mut connection, first).await?;
-                batches += 1;
-            }
-            anyhow::Ok(batches)
-        })
-    });
+    let tasks = (0..CLIENTS).map(|client| tokio::spawn(batches(pool.clone(), client, started, time)));
     let mut runs = 0;
     for task in futures::future::join_all(tasks).await {
         runs += usize::try_from(task?? * BATCH)?;
     }
-    Ok(Floor { runs, runs_per_second: as_f64(runs) / started.elapsed().as_secs_f64() })
+    let runs_per_second = as_f64(runs) / started.elapsed().as_secs_f64();
+    pool.close().await;
+    let cost = before.cost(&bench.probe().await?, &bench.pool, runs).await?;
+    Ok(Floor { runs, runs_per_second, cost })
+}
+
+/// One client: batch after batch until the time is over. Returns how many.
+async fn batches(pool: PgPool, client: usize, started: Instant, time: Duration) -> anyhow::Result<i32> {
+    let mut connection = pool.acquire().await?;
+    let mut batches = 0;
+    while started.elapsed() < time {
+        let first = i32::try_from(client)? * 100_000_000 + batches * BATCH;
+        batch(&mut connection, first).await?;
+        batches += 1;
+    }
+    Ok(batches)
 }
 
 async fn prepare(pool: &PgPool) -> anyhow::Result<()> {

@@ -1,12 +1,18 @@
 //! `ticketflow bench`: measures the engine on a scratch database, beside a floor measured in the same run.
 
 mod floor;
+mod latency;
 mod phases;
 mod probe;
 mod report;
 mod workload;
 
-use crate::{config::Config, database::Database, output::say, runtime::Home};
+use crate::{
+    config::Config,
+    database::Database,
+    output::{self, Format, say},
+    runtime::Home,
+};
 use anyhow::Context as _;
 use phases::Bench;
 use report::Report;
@@ -20,10 +26,10 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 pub(crate) struct BenchArgs {
     /// Runs that the throughput is measured on
-    #[arg(long, default_value_t = 50_000)]
+    #[arg(long, default_value_t = 50_000, value_parser = at_least_one)]
     runs: usize,
     /// Runs measured one at a time
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 300, value_parser = at_least_one)]
     latency_runs: usize,
     /// Runs a worker advances at once
     #[arg(long, default_value_t = 1_024)]
@@ -31,16 +37,17 @@ pub(crate) struct BenchArgs {
     /// Seconds an idle worker is watched
     #[arg(long, default_value_t = 20)]
     idle_seconds: u64,
-    /// Print JSON
+    /// Print JSON, as `-o json` does
     #[arg(long)]
     json: bool,
 }
 
-pub(crate) async fn run(args: BenchArgs, config: &Config) -> anyhow::Result<()> {
+pub(crate) async fn run(args: BenchArgs, format: Option<Format>, config: &Config) -> anyhow::Result<()> {
+    let json = output::as_json("bench", args.json, format)?;
     let home = Home::find_or_open(config).await?;
     let report = on_scratch_database(&args, &home.database).await;
     home.close().await?;
-    report?.print(args.json)
+    report?.print(json)
 }
 
 async fn on_scratch_database(args: &BenchArgs, database: &Database) -> anyhow::Result<Report> {
@@ -57,7 +64,7 @@ async fn on_scratch_database(args: &BenchArgs, database: &Database) -> anyhow::R
 
 async fn measure(args: &BenchArgs, database: &Database, scratch: &str) -> anyhow::Result<Report> {
     let options = database.options()?.database(scratch);
-    let pool = connect(options).await?;
+    let pool = connect(options.clone()).await?;
     ticketflow_engine::MIGRATOR.run(&pool).await?;
     for extension in ["pg_stat_statements", "pg_walinspect"] {
         // Where they cannot be had the report says less.
@@ -66,7 +73,7 @@ async fn measure(args: &BenchArgs, database: &Database, scratch: &str) -> anyhow
             tracing::info!(extension, error = &error as &dyn std::error::Error, "not available");
         }
     }
-    let bench = Bench::new(pool.clone(), args.capacity)?;
+    let bench = Bench::new(pool.clone(), options, args.capacity);
     announce("enqueue throughput, 16 clients");
     let enqueues = bench.enqueues(args.runs / 2, 16).await?;
     announce("throughput, one worker");
@@ -79,7 +86,7 @@ async fn measure(args: &BenchArgs, database: &Database, scratch: &str) -> anyhow
     announce("idle");
     let idle = bench.idle(Duration::from_secs(args.idle_seconds)).await?;
     announce("floor");
-    let floor = floor::measure(&pool, Duration::from_secs(10)).await?;
+    let floor = floor::measure(&bench, Duration::from_secs(10)).await?;
     let server: String = sqlx::query_scalar("SELECT version()").fetch_one(&pool).await?;
     Ok(Report { server, enqueues, throughput, two_workers, latency, idle, floor })
 }
@@ -90,4 +97,8 @@ async fn connect(options: PgConnectOptions) -> anyhow::Result<PgPool> {
 
 fn announce(phase: &str) {
     say(&format!("measuring: {phase}"));
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "use a number above 0".to_owned())
 }

@@ -3,10 +3,30 @@
 use anyhow::Context as _;
 use serde::Serialize;
 use sqlx::PgPool;
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 /// Statements that taking a probe costs.
 const OWN_QUERIES: i64 = 4;
+
+/// How many statements the benchmark itself has sent, to look whether a run is done. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked(Arc<AtomicI64>);
+
+impl Asked {
+    pub(super) fn count(&self, statements: i64) {
+        self.0.fetch_add(statements, Ordering::Relaxed);
+    }
+
+    fn so_far(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// The server's counters at one moment.
 #[derive(Debug, Clone)]
@@ -16,10 +36,11 @@ pub(super) struct Probe {
     statements: Option<i64>,
     updates: i64,
     hot_updates: i64,
+    asked: i64,
 }
 
 /// What a phase cost, per run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Cost {
     /// WAL commit records, where `pg_walinspect` can be had; else committed transactions.
     pub(super) commits: f64,
@@ -27,13 +48,13 @@ pub(super) struct Cost {
     /// Statements, where `pg_stat_statements` is loaded.
     pub(super) statements: Option<f64>,
     pub(super) wal_bytes: f64,
-    /// Share of the updates of live rows that were HOT.
-    pub(super) hot_ratio: f64,
+    /// Share of the updates of live rows that were HOT; none where nothing was updated.
+    pub(super) hot_ratio: Option<f64>,
 }
 
 impl Probe {
-    pub(super) async fn take(pool: &PgPool) -> anyhow::Result<Self> {
-        // Backends report at most once a second; an idle one has reported after that.
+    pub(super) async fn take(pool: &PgPool, asked: &Asked) -> anyhow::Result<Self> {
+        // A connection that was closed reports while it ends.
         tokio::time::sleep(Duration::from_millis(1_200)).await;
         let lsn: String =
             sqlx::query_scalar("SELECT pg_current_wal_flush_lsn()::text").fetch_one(pool).await?;
@@ -43,7 +64,7 @@ impl Probe {
                 .await?;
         let (updates, hot_updates): (i64, i64) = sqlx::query_as(
             "SELECT coalesce(sum(n_tup_upd), 0)::bigint, coalesce(sum(n_tup_hot_upd), 0)::bigint
-             FROM pg_stat_user_tables WHERE relname = 'live_runs'",
+             FROM pg_stat_user_tables WHERE relname IN ('live_runs', 'floor_live')",
         )
         .fetch_one(pool)
         .await?;
@@ -54,12 +75,12 @@ impl Probe {
         .fetch_one(pool)
         .await
         .ok();
-        Ok(Self { lsn, transactions, statements, updates, hot_updates })
+        asked.count(OWN_QUERIES);
+        Ok(Self { lsn, transactions, statements, updates, hot_updates, asked: asked.so_far() })
     }
 
-    /// The cost per run since `self` was taken.
-    pub(super) async fn cost(&self, pool: &PgPool, runs: usize) -> anyhow::Result<Cost> {
-        let after = Self::take(pool).await?;
+    /// The cost per run between two probes.
+    pub(super) async fn cost(&self, after: &Self, pool: &PgPool, runs: usize) -> anyhow::Result<Cost> {
         let wal: (f64,) = sqlx::query_as("SELECT ($2::pg_lsn - $1::pg_lsn)::float8")
             .bind(&self.lsn)
             .bind(&after.lsn)
@@ -75,22 +96,27 @@ impl Probe {
         .fetch_one(pool)
         .await
         .ok();
-        let commits = records.unwrap_or(after.transactions - self.transactions);
-        let statements = after.statements.zip(self.statements).map(|(after, before)| after - before);
         Ok(Cost {
-            commits: ratio(commits, runs),
+            commits: ratio(records.unwrap_or_else(|| self.transactions(after)), runs),
             commits_are_wal_records: records.is_some(),
-            statements: statements.map(|statements| ratio(statements, runs)),
-            wal_bytes: wal.0 / as_f64(runs),
+            statements: self.statements(after).map(|statements| ratio(statements, runs)),
+            wal_bytes: wal.0 / as_f64(runs.max(1)),
             hot_ratio: share(after.hot_updates - self.hot_updates, after.updates - self.updates),
         })
     }
 
-    /// Statements since `self` was taken, its own not counted; transactions where statements are not counted.
-    pub(super) async fn queries(&self, pool: &PgPool) -> anyhow::Result<i64> {
-        let after = Self::take(pool).await?;
-        let statements = after.statements.zip(self.statements).map(|(after, before)| after - before);
-        Ok((statements.unwrap_or(after.transactions - self.transactions) - OWN_QUERIES).max(0))
+    /// Statements between two probes; transactions where statements are not counted.
+    pub(super) fn queries(&self, after: &Self) -> i64 {
+        self.statements(after).unwrap_or_else(|| self.transactions(after))
+    }
+
+    fn statements(&self, after: &Self) -> Option<i64> {
+        let all = after.statements? - self.statements?;
+        Some((all - (after.asked - self.asked)).max(0))
+    }
+
+    fn transactions(&self, after: &Self) -> i64 {
+        (after.transactions - self.transactions - (after.asked - self.asked)).max(0)
     }
 }
 
@@ -105,6 +131,26 @@ fn ratio(count: i64, runs: usize) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-fn share(part: i64, whole: i64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+fn share(part: i64, whole: i64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn probe(statements: Option<i64>, transactions: i64, asked: i64) -> Probe {
+        Probe { lsn: String::new(), transactions, statements, updates: 0, hot_updates: 0, asked }
+    }
+
+    #[test]
+    fn the_benchmarks_own_statements_are_nobodys_cost() {
+        assert_eq!(probe(Some(100), 0, 10).queries(&probe(Some(160), 0, 50)), 20);
+        assert_eq!(probe(None, 100, 10).queries(&probe(None, 160, 50)), 20);
+    }
+
+    #[test]
+    fn where_nothing_was_updated_no_share_of_it_was_hot() {
+        assert_eq!((share(0, 0), share(3, 4)), (None, Some(0.75)));
+    }
 }

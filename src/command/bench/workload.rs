@@ -2,8 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 use ticketflow_engine::{
-    Actor, Catalog, Definition, DefinitionError, Step, StepContext, StepError, StepOutcome,
+    Actor, Catalog, Definition, DefinitionError, RunId, Step, StepContext, StepError, StepOutcome,
     client::EnqueueRequest, output,
 };
 
@@ -23,6 +27,36 @@ impl Padding {
     }
 }
 
+/// When the first step of a run began, of the run that began last. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Begun(Arc<Mutex<Option<(RunId, Instant)>>>);
+
+impl Begun {
+    fn note(&self, run: RunId) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((run, Instant::now()));
+    }
+
+    /// When `run` began, if no other began since.
+    pub(super) fn of(&self, run: RunId) -> Option<Instant> {
+        let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.filter(|(begun, _)| *begun == run).map(|(_, at)| at)
+    }
+}
+
+/// The first step notes when it begins.
+struct One(Begun);
+
+impl Step for One {
+    const NAME: &'static str = "one";
+    type Input = ();
+    type Output = Padding;
+
+    async fn run(&self, context: &StepContext, (): ()) -> Result<StepOutcome<Padding>, StepError> {
+        self.0.note(context.run_id());
+        Ok(StepOutcome::Next(Padding::of(Self::NAME)))
+    }
+}
+
 macro_rules! no_op_steps {
     ($($name:ident $text:literal),+) => {
         $(struct $name;
@@ -38,7 +72,7 @@ macro_rules! no_op_steps {
         })+
     };
 }
-no_op_steps!(One "one", Two "two", Three "three", Four "four", Five "five");
+no_op_steps!(Two "two", Three "three", Four "four", Five "five");
 
 /// The last step reads an earlier output, as steps do.
 struct Six;
@@ -53,9 +87,9 @@ impl Step for Six {
     }
 }
 
-pub(super) fn catalog() -> Result<Catalog, DefinitionError> {
+pub(super) fn catalog(begun: &Begun) -> Result<Catalog, DefinitionError> {
     let definition = Definition::builder::<serde_json::Value>(WORKFLOW, 1)
-        .step(One, ())
+        .step(One(begun.clone()), ())
         .step(Two, ())
         .step(Three, ())
         .step(Four, ())

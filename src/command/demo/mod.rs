@@ -11,7 +11,8 @@ use crate::{
     command::{audit, serve},
     config::Config,
     http::Api,
-    output::say,
+    output::{self, Format, counted, say},
+    postgres::EmbeddedPostgres,
     runtime::{self, Home},
     telemetry,
 };
@@ -44,12 +45,14 @@ pub(crate) struct DemoArgs {
     /// Stop when everything was shown, instead of serving on
     #[arg(long)]
     exit: bool,
-    /// Print the outcome as JSON
+    /// Print the outcome as JSON, as `-o json` does
     #[arg(long)]
     json: bool,
 }
 
-pub(crate) async fn run(args: DemoArgs, config: &Config) -> anyhow::Result<()> {
+pub(crate) async fn run(args: DemoArgs, format: Option<Format>, config: Config) -> anyhow::Result<()> {
+    let json = output::as_json("demo", args.json, format)?;
+    let config = &config.with_default_data_dir(EmbeddedPostgres::demo_dir());
     let shutdown = Shutdown::default();
     runtime::stop_on_signals(&shutdown)?;
     let listener = serve::bind(config.listen(args.listen)).await?;
@@ -66,7 +69,7 @@ pub(crate) async fn run(args: DemoArgs, config: &Config) -> anyhow::Result<()> {
     let shown = shutdown.stop.run_until_cancelled(show(&api, &client, &home, config)).await;
     if let Some(outcome) = shown {
         let outcome = outcome?;
-        outcome.print(args.json)?;
+        outcome.print(json)?;
         if !args.exit {
             serve_on(&client, config, &shutdown, address).await?;
         }
@@ -83,7 +86,7 @@ async fn show(api: &Api, client: &Client, home: &Home, config: &Config) -> anyho
     let mut workers = Workers::start(3, home.database.url(), config)?;
     workers.ready(client, PATIENCE).await?;
     let tickets = samples::submit(api).await?;
-    say(&format!("submitted {} sample tickets over HTTP", tickets.len()));
+    say(&format!("submitted {} over HTTP", counted(tickets.len(), "sample ticket")));
     let killed = takeover::kill_one(client, &mut workers, PATIENCE).await?;
     say(&killed.to_string());
     let started = Instant::now();
@@ -129,6 +132,11 @@ async fn serve_on(
     say(&format!("\nserving on http://{address} until Ctrl-C; try:"));
     say(&format!("  curl http://{address}/tickets?limit=5"));
     say(&format!("  curl http://{address}/approvals"));
+    if config.database_url().is_none()
+        && let Some(directory) = config.data_dir()
+    {
+        say(&format!("  ticketflow doctor --url http://{address} --data-dir {}", directory.display()));
+    }
     let options = config.worker(&crate::config::WorkerArgs::default());
     Ok(ticketflow_worker::run(client.clone(), options, shutdown.clone()).await?)
 }

@@ -4,7 +4,7 @@ use super::takeover::{Killed, Takeover};
 use crate::{
     command::audit,
     exit::Exit,
-    output::{Column, Format, out, print},
+    output::{Column, Format, counted, out, print},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -40,13 +40,18 @@ impl Outcome {
         out(&format!("\n{}; their next checkpoints:", self.killed))?;
         for takeover in &self.takeovers {
             out(&format!(
-                "  {} was at {} with {} checkpoints kept; {} went on with {}",
-                takeover.ticket, takeover.step, takeover.kept, takeover.taken_by, takeover.continued_with
+                "  {} was at {} with {} kept; {} went on with {}",
+                takeover.ticket,
+                takeover.step,
+                counted(takeover.kept, "checkpoint"),
+                takeover.taken_by,
+                takeover.continued_with
             ))?;
         }
         let waiting = self.tickets.iter().filter(|ticket| ticket["status"] == "awaiting_approval").count();
         let done = self.tickets.iter().filter(|ticket| ticket["status"] == "completed").count();
-        out(&format!("\n{done} tickets are done, {waiting} wait for a person's approval\n"))?;
+        let done = counted(done, "ticket");
+        out(&format!("\ndone: {done}; waiting for a person's approval: {waiting}\n"))?;
         audit::print(&self.audit)
     }
 

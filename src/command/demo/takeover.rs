@@ -1,7 +1,7 @@
 //! Killing a worker that holds runs, and finding out from the event log what became of them.
 
 use super::workers::Workers;
-use crate::{command::tickets, http::Api};
+use crate::{command::tickets, http::Api, output::counted};
 use serde::Serialize;
 use serde_json::Value;
 use std::{
@@ -40,7 +40,8 @@ pub(super) struct Takeover {
 
 impl fmt::Display for Killed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "kill -9 {} ({}) while it held {} runs", self.pid, self.worker, self.held.len())
+        let held = counted(self.held.len(), "run");
+        write!(f, "kill -9 {} ({}) while it held {held}", self.pid, self.worker)
     }
 }
 

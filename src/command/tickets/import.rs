@@ -3,12 +3,13 @@
 //! Idempotent: a ticket with the same customer, subject and body is the same ticket, however often it is imported.
 //! What cannot become a ticket goes, with the reason, into a file beside the input; nothing is dropped silently.
 
+mod file;
 mod record;
 
 use crate::{
     exit::Exit,
     http::Api,
-    output::{Format, print_one, say},
+    output::{Format, counted, print_one, say},
 };
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -51,7 +52,7 @@ struct Outcome {
 
 pub(crate) async fn run(args: ImportArgs, api: &Api, format: Format) -> anyhow::Result<()> {
     let mapping = Mapping::new(&args.map, args.customer_id.clone(), &args.file);
-    let records = record::read(&args.file, &mapping)?;
+    let records = file::read(&args.file, &mapping)?;
     let rejected = args.rejected.clone().unwrap_or_else(|| rejected_beside(&args.file));
     let mut rejects = Rejects { path: rejected, file: None, count: 0 };
     let bar = progress(records.len() as u64);
@@ -136,17 +137,20 @@ fn progress(records: u64) -> ProgressBar {
 }
 
 fn report(outcome: &Outcome, rejects: &Rejects, dry_run: bool, format: Format) -> anyhow::Result<()> {
-    let summary = json!({
-        "created": outcome.created,
-        "replayed": outcome.replayed,
-        "rejected": outcome.rejected,
-        "dry_run": dry_run,
-    });
-    print_one(&summary, format, "created")?;
-    if outcome.rejected > 0 {
-        say(&format!("{} lines are no tickets: see {}", outcome.rejected, rejects.path.display()));
-        if outcome.created + outcome.replayed == 0 {
-            return Err(Exit::Failed.with("nothing was imported"));
+    let Outcome { created, replayed, rejected } = *outcome;
+    let (summary, id) = if dry_run {
+        (json!({ "would_create": created, "rejected": rejected, "dry_run": true }), "would_create")
+    } else {
+        let summary =
+            json!({ "created": created, "replayed": replayed, "rejected": rejected, "dry_run": false });
+        (summary, "created")
+    };
+    print_one(&summary, format, id)?;
+    if rejected > 0 {
+        let records = counted(rejected, "record");
+        say(&format!("rejected {records}; with the reasons in {}", rejects.path.display()));
+        if created + replayed == 0 {
+            return Err(Exit::Failed.with("the file holds no ticket"));
         }
     }
     Ok(())

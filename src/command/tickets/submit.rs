@@ -5,7 +5,7 @@ use crate::{
     output::{Format, print_one, say},
 };
 use anyhow::Context as _;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::io::Read;
 
 /// A ticket, field by field.
@@ -24,8 +24,8 @@ pub(crate) struct SubmitArgs {
     #[arg(long)]
     channel: Option<String>,
     /// Anything else, as a JSON object
-    #[arg(long, value_name = "JSON")]
-    metadata: Option<String>,
+    #[arg(long, value_name = "JSON", value_parser = parse_metadata)]
+    metadata: Option<Map<String, Value>>,
     /// Key that makes a repetition the same request
     #[arg(long)]
     idempotency_key: Option<String>,
@@ -44,7 +44,7 @@ pub(crate) async fn run(args: SubmitArgs, api: &Api, format: Format) -> anyhow::
         ticket["channel"] = Value::String(channel);
     }
     if let Some(metadata) = args.metadata {
-        ticket["metadata"] = serde_json::from_str(&metadata).context("--metadata takes a JSON object")?;
+        ticket["metadata"] = Value::Object(metadata);
     }
     let mut headers = Vec::new();
     headers.extend(args.idempotency_key.map(|key| ("idempotency-key", key)));
@@ -54,6 +54,10 @@ pub(crate) async fn run(args: SubmitArgs, api: &Api, format: Format) -> anyhow::
         say("this ticket was submitted before; here it is again");
     }
     print_one(&answer.body, format, "ticket_id")
+}
+
+fn parse_metadata(text: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(text).map_err(|error| format!("use a JSON object: {error}"))
 }
 
 fn message(body: String) -> anyhow::Result<String> {

@@ -68,6 +68,26 @@ fn every_fault_is_found_and_mended() {
     }
 }
 
+/// What an operator corrected may be said; the same number out of the air may not.
+#[test]
+fn what_an_operator_put_into_the_extraction_is_evidence() {
+    let desk = Desk::open();
+    let mut outcome = desk.work(TICKET);
+    let number = "ORD-77316".to_owned();
+    let said = Draft {
+        text: format!("{}\n\nIt is about order {number}.", outcome.draft.text),
+        ..outcome.draft.clone()
+    };
+    assert!(codes(&review(&desk, &outcome, &said)).contains(&ViolationCode::ForeignPersonalData));
+    outcome.extraction.order_id = Some(number.clone());
+    outcome.extraction.order_ids = vec![number.clone()];
+    assert_eq!(review(&desk, &outcome, &said).policy_violations, []);
+    let drafted = redraft(&desk, &outcome, &[]);
+    assert!(drafted.text.contains(&number), "{}", drafted.text);
+    let reviewed = review(&desk, &outcome, &drafted);
+    assert_eq!((reviewed.policy_violations.as_slice(), reviewed.verdict), ([].as_slice(), Verdict::Approve));
+}
+
 fn redraft(desk: &Desk, outcome: &Outcome, notes: &[String]) -> Draft {
     let request = DraftRequest {
         message: TICKET,

@@ -73,11 +73,11 @@ fn items(body: &RawBody) -> Result<Vec<&[u8]>, Problem> {
         Media::Ndjson => body.bytes.split(|&byte| byte == b'\n').filter(|line| !is_blank(line)).collect(),
     };
     let refuse =
-        |detail: String| Problem::invalid_body(vec![Fault { pointer: String::new(), code: None, detail }]);
+        |code, detail: String| Problem::invalid_body(vec![Fault { pointer: String::new(), code, detail }]);
     match items.len() {
-        0 => Err(refuse("must hold at least one ticket".to_owned())),
+        0 => Err(refuse("blank", "must hold at least one ticket".to_owned())),
         count if count > MAX_ITEMS => {
-            Err(refuse(format!("must hold at most {MAX_ITEMS} tickets, holds {count}")))
+            Err(refuse("too_long", format!("must hold at most {MAX_ITEMS} tickets, holds {count}")))
         }
         _ => Ok(items),
     }

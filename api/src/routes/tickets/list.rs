@@ -94,7 +94,8 @@ fn filter(mut params: Params) -> Result<TicketFilter, Problem> {
 
 fn paged(filter: TicketFilter, mut params: Params) -> Result<TicketFilter, Problem> {
     let cursor = params.text("cursor").map(|text| Cursor::parse(&text, filter.sort)).transpose();
-    let cursor = cursor.map_err(|error| Problem::invalid_parameter("cursor", error.to_string()))?;
+    let cursor =
+        cursor.map_err(|error| Problem::invalid_parameter("cursor", "invalid_value", error.to_string()))?;
     let number = params.number("page", 1, 1_000_000)?;
     let page_size = params.number("page_size", 1, MAX_PAGE)?;
     let limit = params.number("limit", 1, MAX_PAGE)?;
@@ -102,7 +103,11 @@ fn paged(filter: TicketFilter, mut params: Params) -> Result<TicketFilter, Probl
     params.finish()?;
     let paging = match (cursor, number) {
         (Some(_), Some(_)) => {
-            return Err(Problem::invalid_parameter("page", "cannot go with a cursor: use one of them"));
+            return Err(Problem::invalid_parameter(
+                "page",
+                "conflicting",
+                "cannot go with a cursor: use one of them",
+            ));
         }
         (cursor, None) => Paging::After(cursor),
         (None, Some(number)) => Paging::Number(number),

@@ -1,12 +1,8 @@
 //! Lines of a file as tickets: which column is which field, and what is wrong with those that are none.
 
-use anyhow::Context as _;
+use crate::{exit::Exit, nearest::did_you_mean};
 use serde_json::{Map, Value};
-use std::{
-    fs::File,
-    io::{BufRead, BufReader},
-    path::Path,
-};
+use std::{collections::BTreeSet, path::Path};
 use ticketflow_tickets::ticket::NewTicket;
 
 /// A ticket's own fields; every other column becomes metadata.
@@ -22,12 +18,14 @@ const SYNONYMS: [(&str, &[&str]); 4] = [
 const SUBJECT_FROM_BODY: usize = 80;
 
 /// One line of the file.
+#[derive(Debug)]
 pub(super) struct Record {
     pub(super) line: u64,
     pub(super) parsed: Parsed,
 }
 
 /// What a line is.
+#[derive(Debug, PartialEq)]
 pub(super) enum Parsed {
     Ticket(Value),
     Rejected { reason: String, raw: String },
@@ -101,7 +99,19 @@ impl Mapping {
         Value::Object(ticket)
     }
 
-    fn parse(&self, line: u64, record: Map<String, Value>) -> Record {
+    /// Refuses to map a column that the file does not have.
+    pub(super) fn check(&self, found: &BTreeSet<&str>) -> anyhow::Result<()> {
+        let unknown = self.columns.iter().find(|(_, column)| !found.contains(column.as_str()));
+        let Some((field, column)) = unknown else { return Ok(()) };
+        let meant = did_you_mean(column, found.iter().copied());
+        let there: Vec<&str> = found.iter().copied().collect();
+        Err(Exit::Usage.with(format!(
+            "--map {field}={column}: the file has no column {column}{meant} (it has {})",
+            there.join(", ")
+        )))
+    }
+
+    pub(super) fn parse(&self, line: u64, record: Map<String, Value>) -> Record {
         let raw = Value::Object(record.clone()).to_string();
         let ticket = self.ticket(record);
         let parsed = match NewTicket::from_json(&ticket) {
@@ -123,54 +133,4 @@ fn as_text(value: Value) -> Value {
             Value::String(value.to_string())
         }
     }
-}
-
-/// Reads a file, by its ending.
-pub(super) fn read(path: &Path, mapping: &Mapping) -> anyhow::Result<Vec<Record>> {
-    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    match ending.as_str() {
-        "csv" => read_csv(file, mapping),
-        "jsonl" | "ndjson" => read_jsonl(file, mapping),
-        _ => anyhow::bail!("{} is neither .csv nor .jsonl", path.display()),
-    }
-}
-
-fn read_csv(file: File, mapping: &Mapping) -> anyhow::Result<Vec<Record>> {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
-    let headers = reader.headers().context("the file has no header line")?.clone();
-    let mut records = Vec::new();
-    for (number, row) in (2u64..).zip(reader.records()) {
-        records.push(match row {
-            Ok(row) => {
-                let line = row.position().map_or(number, csv::Position::line);
-                let columns = headers.iter().zip(row.iter());
-                let record =
-                    columns.map(|(name, value)| (name.to_owned(), Value::String(value.to_owned()))).collect();
-                mapping.parse(line, record)
-            }
-            Err(error) => rejected(number, &error.to_string(), String::new()),
-        });
-    }
-    Ok(records)
-}
-
-fn read_jsonl(file: File, mapping: &Mapping) -> anyhow::Result<Vec<Record>> {
-    let mut records = Vec::new();
-    for (number, line) in (1u64..).zip(BufReader::new(file).split(b'\n')) {
-        let bytes = line.context("cannot read the file")?;
-        let text = String::from_utf8_lossy(&bytes);
-        if text.trim().is_empty() {
-            continue;
-        }
-        records.push(match serde_json::from_slice::<Map<String, Value>>(&bytes) {
-            Ok(record) => mapping.parse(number, record),
-            Err(error) => rejected(number, &format!("not a JSON object: {error}"), text.into_owned()),
-        });
-    }
-    Ok(records)
-}
-
-fn rejected(line: u64, reason: &str, raw: String) -> Record {
-    Record { line, parsed: Parsed::Rejected { reason: reason.to_owned(), raw } }
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use ticketflow_tickets::{
     knowledge::ArticleId,
     language::Language,
-    triage::{Action, IssueType, PolicyViolation, ViolationCode},
+    triage::{Action, Extraction, IssueType, PolicyViolation, ViolationCode},
 };
 
 /// Shortest and longest draft, in characters.
@@ -35,6 +35,9 @@ pub(super) struct Evidence<'a> {
     request: &'a ReviewRequest<'a>,
     /// The ticket without what addresses the program, folded.
     ticket: String,
+    /// What the extraction holds, folded. Whoever extracts takes nothing but what stands in `ticket`, so this adds
+    /// nothing unless an operator has corrected it; what an operator put there may be said.
+    extracted: String,
     /// The cited articles, folded.
     articles: String,
     /// The draft without its quotes of the ticket.
@@ -50,9 +53,10 @@ impl<'a> Evidence<'a> {
             request.articles.iter().filter(|article| request.draft.cited_articles.contains(&article.id));
         let articles: String =
             cited.flat_map(|article| article.passages().map(words_of).collect::<Vec<_>>()).collect();
-        let own = without_quotes(&request.draft.text, &ticket);
+        let extracted: String = values(request.extraction).map(words_of).collect();
+        let own = without_quotes(&request.draft.text, &format!("{ticket}{extracted}"));
         let draft = words_of(&request.draft.text);
-        Self { reviewer, reading, request, ticket, articles, own, draft }
+        Self { reviewer, reading, request, ticket, extracted, articles, own, draft }
     }
 
     /// Everything that is wrong with the draft.
@@ -130,7 +134,7 @@ impl<'a> Evidence<'a> {
         ];
         let known = |data: &str| {
             let words = words_of(data);
-            self.ticket.contains(&words) || self.articles.contains(&words)
+            [&self.ticket, &self.extracted, &self.articles].iter().any(|evidence| evidence.contains(&words))
         };
         let foreign = found.iter().flatten().filter(|data| !known(data));
         foreign.map(|data| violation(ViolationCode::ForeignPersonalData, data)).collect()
@@ -228,6 +232,30 @@ impl<'a> Evidence<'a> {
         }
         found
     }
+}
+
+/// Every text that the extraction holds.
+fn values(extraction: &Extraction) -> impl Iterator<Item = &str> {
+    let Extraction {
+        order_id,
+        order_ids,
+        invoice_ids,
+        product,
+        amounts,
+        dates,
+        emails,
+        phones,
+        error_codes,
+        versions,
+        urls,
+        issue_type: _,
+        asks,
+        risks: _,
+    } = extraction;
+    let lists = [order_ids, invoice_ids, emails, phones, error_codes, versions, urls, asks];
+    let listed = lists.into_iter().flatten().chain(order_id).chain(product).map(String::as_str);
+    let sums = amounts.iter().map(|amount| amount.text.as_str());
+    listed.chain(sums).chain(dates.iter().map(|date| date.text.as_str()))
 }
 
 fn violation(code: ViolationCode, detail: &str) -> PolicyViolation {

@@ -1,0 +1,75 @@
+//! What a person's decision does, early and late.
+
+use crate::support::{TestApp, until};
+use serde_json::{Value, json};
+
+/// Moves the database's clock for every process that works on it.
+async fn set_clock(app: &TestApp, hours_ahead: u32) {
+    let ahead = format!(
+        "CREATE OR REPLACE FUNCTION engine_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE
+             RETURN statement_timestamp() + interval '{hours_ahead} hours'"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(ahead)).execute(&app.pool().await).await.unwrap();
+}
+
+async fn submit_refund(app: &TestApp, invoice: &str) -> String {
+    let refund = json!({
+        "subject": "I want a refund",
+        "body": format!("You charged me 49.90 EUR twice for invoice {invoice}. Please refund me."),
+        "customer_id": "c1",
+    });
+    app.post("/tickets", &refund).await.1["ticket_id"].as_str().unwrap().to_owned()
+}
+
+async fn reaches(app: &TestApp, id: &str, status: &str) {
+    until(&format!("the ticket is {status}"), || async {
+        app.get(&format!("/tickets/{id}")).await.1["status"] == status
+    })
+    .await;
+}
+
+/// The priority of the classification and that of the routing, once a person has approved.
+async fn approve(app: &TestApp, id: &str) -> (Value, Value) {
+    let decision = json!({ "approved": true, "decided_by": "agent-7" });
+    let (status, answer) = app.post(&format!("/approvals/{id}/decide"), &decision).await;
+    assert!(status.is_success(), "{answer}");
+    reaches(app, id, "completed").await;
+    let (_, events) = app.get(&format!("/tickets/{id}/events")).await;
+    let output = |step: &str| -> Value {
+        let made = |event: &&Value| event["event_type"] == "step_complete" && event["step_name"] == step;
+        events.as_array().unwrap().iter().find(made).unwrap()["payload"]["output"].clone()
+    };
+    let classified = output("classify");
+    let priority = classified.pointer("/result/priority").unwrap_or(&classified["priority"]).clone();
+    (priority, output("finalize")["routing"]["priority"].clone())
+}
+
+/// A ticket may have waited long for a worker: the deadline runs from when a person was asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_is_late_once_the_ticket_was_escalated_and_not_before() {
+    let app = TestApp::start().await;
+    let old = submit_refund(&app, "INV-2026-0042").await;
+    set_clock(&app, 30).await;
+    let worker = app.worker(&[]);
+    reaches(&app, &old, "awaiting_approval").await;
+    let (classified, routed) = approve(&app, &old).await;
+    assert_eq!(classified, routed, "decided at once, after a day in the queue");
+
+    let undecided = submit_refund(&app, "INV-2026-0043").await;
+    reaches(&app, &undecided, "awaiting_approval").await;
+    assert_eq!(worker.stop().await, 0);
+    set_clock(&app, 60).await;
+    let worker = app.worker(&[]);
+    until("the ticket is escalated", || async {
+        let (_, events) = app.get(&format!("/tickets/{undecided}/events")).await;
+        events.to_string().contains("approval_escalated") && {
+            let (_, found) = app.get(&format!("/tickets/{undecided}")).await;
+            found["status"] == "awaiting_approval"
+        }
+    })
+    .await;
+    let (classified, routed) = approve(&app, &undecided).await;
+    assert_ne!(classified, routed, "decided after the escalation");
+    assert_eq!(worker.stop().await, 0);
+    app.finish().await;
+}
