@@ -4,6 +4,7 @@
 //! tests wait for a condition with a bound, move the database's clock, or meet at gates.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's helper fails by panicking")]
 
+mod architecture;
 mod command_line;
 mod commits;
 mod contract;
