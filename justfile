@@ -27,6 +27,10 @@ bench *arguments:
 prepare: tools
     .ci/run prepare
 
+# Take what the guarantees rest on out of a copy of the code, one by one, and see the tests named for it fail
+mutation-check:
+    scripts/mutation-check.sh
+
 # Change the code in small ways and see which changes no test notices
 mutation *arguments:
     command -v cargo-mutants >/dev/null || cargo install --locked cargo-mutants

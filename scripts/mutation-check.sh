@@ -65,7 +65,7 @@ mutate() {
 }
 
 fresh
-if ! tests_pass leases:: tampering:: waiting::; then
+if ! tests_pass leases:: tampering:: waiting:: durability::; then
     tail -n 20 "$copy/log"
     echo "the tests fail without any mutation"
     exit 1
@@ -73,13 +73,20 @@ fi
 
 mutate "no epoch in the fence of advance" engine/src/store/advance.sql \
     's/ AND run\.epoch = item\.epoch//' \
-    leases::a_run_handed_back_is_refused_to_whoever_held_it_before
-mutate "no SKIP LOCKED in claim" engine/src/store/claim.sql \
-    's/ SKIP LOCKED//' \
+    leases::a_run_handed_back_is_refused_to_whoever_held_it_before \
+    durability::every_step_survives_a_result_that_comes_after_its_run_was_handed_back
+mutate "no SKIP LOCKED on what is due" engine/src/store/claim.sql \
+    '1,/^\), ready AS/ s/ SKIP LOCKED//' \
+    leases::a_claim_of_what_is_due_skips_what_is_locked
+mutate "no SKIP LOCKED on what is ready" engine/src/store/claim.sql \
+    '/^\), ready AS/,$ s/ SKIP LOCKED//' \
     leases::a_claim_skips_what_is_locked
 mutate "keys locked in another order" engine/src/store/claim.sql \
     's/ORDER BY key COLLATE "C"/ORDER BY key COLLATE "C" DESC/' \
     locks::locks_are_taken_in_one_order
+mutate "no SKIP LOCKED in lining up" engine/src/store/claim.rs \
+    's/ SKIP LOCKED//' \
+    leases::what_is_due_is_lined_up_but_for_what_is_locked
 mutate "no primary key on the log" migrations/engine/20261121000003_create_run_events.sql \
     's/^( +erased_digest .*),$/\1/; /PRIMARY KEY \(bucket, run_id, seq\)/d' \
     tampering::two_events_cannot_share_a_place_in_the_log

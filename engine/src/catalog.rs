@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 /// The definitions a process can enqueue and run.
 #[derive(Default, Clone)]
 pub struct Catalog {
-    definitions: BTreeMap<DefinitionId, Arc<Definition>>,
+    pub(crate) definitions: BTreeMap<DefinitionId, Arc<Definition>>,
 }
 
 impl Catalog {

@@ -7,6 +7,7 @@
 //!
 //! The engine reads no environment variable, speaks no HTTP and knows nothing of what its workflows are about.
 
+pub mod around;
 pub mod audit;
 pub mod catalog;
 pub mod chain;
@@ -34,6 +35,7 @@ pub mod wakeup;
 pub mod wire;
 pub mod workflow;
 
+pub use around::Around;
 pub use catalog::Catalog;
 pub use client::Client;
 pub use clock::Clock;

@@ -1,121 +1,152 @@
-//! Whatever happens at whichever step: the run completes, and each step has one checkpoint.
+//! Whatever happens at whichever step of whichever workflow: the run comes to what it comes to undisturbed, and each
+//! execution of a step has one checkpoint.
+//!
+//! Nothing here names a step. Undisturbed runs tell at which calls a fault can strike, and the definitions tell whether
+//! these were all: a workflow, a step or a jump that no test input leads through fails the tests.
 
 use crate::support::{
-    Act, Gate, TestEngine,
-    greenhouse::{STEPS, at_once},
-    hand::HandWorker,
+    Act, TestEngine,
+    faults::{Fault, Saboteur},
+    greenhouse::{LOOPS, at_once, greenhouse},
     seconds,
+    trial::{Course, Subject, Trial, Tried, sabotaged},
 };
-use std::collections::BTreeMap;
-use ticketflow_engine::{
-    RunId, StepPolicy,
-    executor::Ended,
-    status::{LiveState, RunStatus},
-};
+use std::collections::BTreeSet;
+use ticketflow_engine::{Catalog, executor::Ended, status::RunStatus};
+use ticketflow_workflows::TriageSettings;
 
-/// What goes wrong at a step's first call.
-#[derive(Debug, Clone, Copy)]
-enum Fault {
-    /// The worker dies in the middle of the step.
-    CrashInStep,
-    /// The worker dies after the step, before it could write the checkpoint.
-    CrashBeforeCommit,
-    /// A worker that lost its lease ends the step a second time, after another one.
-    Repeat,
-    /// The step asks for another attempt.
-    Retry,
-    /// The step panics.
-    Panic,
-    /// The step never ends.
-    TimeOut,
-    /// The step fails for good, and an operator resumes the run.
-    Fail,
+/// The program's catalog. No link is allowed in a draft, so that some drafts are sent back.
+async fn desk(fault: Fault) -> Trial {
+    let saboteur = Saboteur::default();
+    let around = saboteur.clone();
+    let engine = TestEngine::builder().desk(move |pool| {
+        let mut settings = TriageSettings::new(pool.clone());
+        settings.policy.review.allowed_links.clear();
+        sabotaged(ticketflow_workflows::catalog(settings).unwrap(), &around, fault)
+    });
+    Trial::new(engine.start().await, saboteur)
+}
+
+/// A workflow that has nothing to do with tickets, which goes round its loop as often as it may.
+async fn garden(fault: Fault) -> Trial {
+    let saboteur = Saboteur::default();
+    let around = saboteur.clone();
+    let engine = TestEngine::builder()
+        .script(|call| {
+            let visit: u32 = call.key.rsplit('/').next().unwrap().parse().unwrap();
+            if call.step == "inspect" && visit <= LOOPS { Act::GoTo("measure") } else { Act::Work }
+        })
+        .catalog(move |script| {
+            let greenhouse = greenhouse(1, script, at_once()).build().unwrap();
+            sabotaged(Catalog::new([greenhouse]).unwrap(), &around, fault)
+        });
+    Trial::new(engine.start().await, saboteur)
+}
+
+/// What a case comes to undisturbed, and how many calls that takes.
+struct Undisturbed<'a> {
+    subject: &'a Subject,
+    course: Course,
+    calls: Vec<String>,
+}
+
+async fn undisturbed<'a>(trial: &Trial, subjects: &'a [Subject]) -> Vec<Undisturbed<'a>> {
+    let mut runs = Vec::new();
+    for subject in subjects {
+        runs.push(trial.enqueue(subject, None).await);
+    }
+    trial.drive(&runs).await;
+    let mut courses = Vec::new();
+    for (tried, subject) in runs.iter().zip(subjects) {
+        let (course, traces) = trial.course(tried).await;
+        assert!(
+            course.status == RunStatus::Completed && traces.is_empty(),
+            "{tried}: {traces:?} in {course:#?}"
+        );
+        courses.push(Undisturbed { subject, course, calls: trial.calls(tried) });
+    }
+    courses
 }
 
 async fn every_step_survives(fault: Fault) {
-    let policy = StepPolicy { timeout_ms: 150, ..at_once() };
-    let policy = if matches!(fault, Fault::TimeOut) { policy } else { at_once() };
-    let engine = TestEngine::builder().policy(policy).start().await;
-    for step in STEPS {
-        let run = engine.enqueue().await;
-        let worker = engine.hand("first").await;
-        let lease = worker.claim_one().await;
-        assert_eq!(lease.id, run);
-        happen(&engine, &worker, lease, step, fault).await;
-        complete(&engine, run).await;
-        assert_one_checkpoint_per_step(&engine, run, step, fault).await;
-    }
-    engine.finish().await;
+    let (desk, garden) = tokio::join!(desk(fault), garden(fault));
+    tokio::join!(every_call_survives(desk, fault), every_call_survives(garden, fault));
 }
 
-/// Lets the fault happen to the leased run at `step`.
-async fn happen(
-    engine: &TestEngine,
-    worker: &HandWorker,
-    lease: ticketflow_engine::store::claim::LeasedRun,
-    step: &'static str,
-    fault: Fault,
-) {
-    let gate = Gate::new();
-    let act = match fault {
-        Fault::CrashInStep | Fault::Repeat => Act::Pass(gate.clone()),
-        Fault::CrashBeforeCommit => Act::LoseLease(worker.fence.clone()),
-        Fault::Retry => Act::Retry,
-        Fault::Panic => Act::Panic,
-        Fault::TimeOut => Act::Hang,
-        Fault::Fail => Act::Fail,
+async fn every_call_survives(trial: Trial, fault: Fault) {
+    let subjects = trial.subjects();
+    let undisturbed = undisturbed(&trial, &subjects).await;
+    assert_everything_is_tried(&trial, &undisturbed);
+    let (mut runs, mut expected) = (Vec::new(), Vec::new());
+    for one in &undisturbed {
+        for call in 0..one.calls.len() {
+            runs.push(trial.enqueue(one.subject, Some((fault, call))).await);
+            expected.push((one, call));
+        }
+    }
+    trial.drive(&runs).await;
+    for (tried, (one, call)) in runs.iter().zip(expected) {
+        assert!(trial.is_struck(tried), "nothing went wrong: {tried}");
+        let (course, traces) = trial.course(tried).await;
+        assert_equal(&course, &one.course, tried);
+        assert_traces(fault, &traces, tried);
+        assert_repeated(&trial.calls(tried), &one.calls, call, tried, fault);
+    }
+    trial.engine.finish().await;
+}
+
+fn assert_equal(course: &Course, undisturbed: &Course, tried: &Tried<'_>) {
+    assert_eq!(course.status, undisturbed.status, "{tried}");
+    assert_eq!(course.checkpoints, undisturbed.checkpoints, "{tried}");
+    assert_eq!(course.kinds, undisturbed.kinds, "{tried}");
+    assert_eq!(course.keys, undisturbed.keys, "{tried}");
+    for (step, output) in &undisturbed.outputs {
+        assert_eq!(course.outputs.get(step), Some(output), "{step} after {tried}");
+    }
+}
+
+/// The log tells what went wrong, and of nothing else.
+fn assert_traces(fault: Fault, traces: &[&str], tried: &Tried<'_>) {
+    let is_right = match fault {
+        // Of one worker, or of the one before it too.
+        Fault::CrashBeforeStep => matches!(traces, ["lease_expired"] | ["lease_expired", "lease_expired"]),
+        Fault::CrashInStep | Fault::CrashBeforeCommit | Fault::Repeat => traces == ["lease_expired"],
+        // Whoever dies when the run rests or is over holds no lease.
+        Fault::CrashAfterCommit => matches!(traces, [] | ["lease_expired"]),
+        Fault::HandBack => traces.is_empty(),
+        Fault::Retry | Fault::Panic | Fault::TimeOut => traces == ["step_retried"],
+        Fault::Fail => traces == ["failed", "resumed"],
     };
-    engine
-        .script
-        .set(move |call| if call.step == step && call.number == 1 { act.clone() } else { Act::Work });
-    let run = lease.id;
-    let task = worker.spawn(lease);
-    match fault {
-        Fault::CrashInStep => {
-            gate.reached().await;
-            task.abort();
-            assert!(task.await.unwrap_err().is_cancelled());
-            assert_eq!(engine.reap_everything().await, 1);
-        }
-        Fault::Repeat => {
-            gate.reached().await;
-            assert_eq!(engine.reap_everything().await, 1);
-            complete(engine, run).await;
-            gate.open();
-            assert_eq!(task.await.unwrap(), Ended::Fenced);
-        }
-        Fault::CrashBeforeCommit => {
-            assert_eq!(task.await.unwrap(), Ended::Fenced);
-            assert_eq!(engine.reap_everything().await, 1);
-        }
-        Fault::Retry | Fault::Panic | Fault::TimeOut => {
-            assert!(matches!(task.await.unwrap(), Ended::Parked { wake_at: Some(_) }));
-        }
-        Fault::Fail => {
-            assert_eq!(task.await.unwrap(), Ended::Closed);
-            assert_eq!(engine.error_code(run).await.as_deref(), Some("wilted"));
-            engine.resume(run, None).await;
+    assert!(is_right, "{traces:?}: {tried}");
+}
+
+/// The call at which the fault struck was made again, under the same key for effects outside, and no other was.
+fn assert_repeated(calls: &[String], undisturbed: &[String], call: usize, tried: &Tried<'_>, fault: Fault) {
+    let mut expected = undisturbed.to_vec();
+    if !matches!(fault, Fault::CrashBeforeStep | Fault::CrashAfterCommit) {
+        expected.insert(call, undisturbed[call].clone());
+    }
+    assert_eq!(calls, expected, "{tried}");
+}
+
+/// The cases of each definition lead through all its steps and jumps.
+fn assert_everything_is_tried(trial: &Trial, undisturbed: &[Undisturbed<'_>]) {
+    for definition in trial.engine.catalog.iter() {
+        let of_it = undisturbed.iter().filter(|one| one.subject.definition.id == definition.id);
+        let taken: BTreeSet<_> = of_it.flat_map(|one| one.course.checkpoints.iter().cloned()).collect();
+        for step in &definition.steps {
+            let following = definition.following(&step.name);
+            for next in std::iter::once(following).chain(step.jumps.iter().map(|jump| Some(&jump.target))) {
+                let way = (step.name.to_string(), next.map(ToString::to_string));
+                assert!(taken.contains(&way), "no test input of {} goes the way {way:?}", definition.id);
+            }
         }
     }
 }
 
-/// Another worker brings the run to its end.
-async fn complete(engine: &TestEngine, run: RunId) {
-    if engine.status(run).await == RunStatus::Completed {
-        return;
-    }
-    let worker = engine.hand("second").await;
-    assert_eq!(worker.work().await, (run, Ended::Closed));
-    assert_eq!(engine.status(run).await, RunStatus::Completed);
-}
-
-async fn assert_one_checkpoint_per_step(engine: &TestEngine, run: RunId, step: &str, fault: Fault) {
-    let expected: BTreeMap<String, usize> = STEPS.iter().map(|step| ((*step).to_owned(), 1)).collect();
-    assert_eq!(engine.checkpoints(run).await, expected, "{fault:?} at {step}");
-    let calls = engine.script.calls_of(run, step);
-    assert_eq!(calls.len(), 2, "{fault:?} at {step}");
-    assert_eq!(calls[0].key, calls[1].key, "an outside effect is done under one key");
-    assert_eq!(engine.amount(run, "ship").await, Some(124), "{fault:?} at {step}");
+#[tokio::test(flavor = "multi_thread")]
+async fn every_step_survives_a_worker_that_never_begins_it() {
+    every_step_survives(Fault::CrashBeforeStep).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,8 +160,18 @@ async fn every_step_survives_a_crash_before_its_commit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_step_survives_a_crash_after_its_commit() {
+    every_step_survives(Fault::CrashAfterCommit).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_step_survives_being_done_twice() {
     every_step_survives(Fault::Repeat).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_step_survives_a_result_that_comes_after_its_run_was_handed_back() {
+    every_step_survives(Fault::HandBack).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,43 +194,17 @@ async fn every_step_survives_a_failure_for_good_once_it_is_resumed() {
     every_step_survives(Fault::Fail).await;
 }
 
-/// The worker dies right after each commit: it has written the checkpoint but not begun the next step.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_crash_after_each_commit_repeats_no_step() {
-    let engine = TestEngine::builder().start().await;
-    let run = engine.enqueue().await;
-    for (position, step) in STEPS.iter().enumerate() {
-        let worker = engine.hand(&format!("worker {position}")).await;
-        let gate = Gate::new();
-        let at = gate.clone();
-        engine.script.set(move |call| if call.step == *step { Act::Pass(at.clone()) } else { Act::Work });
-        let task = worker.spawn(worker.claim_one().await);
-        gate.reached().await;
-        if position > 0 {
-            // The step before is durable, the worker stands at the beginning of this one.
-            assert_eq!(engine.live(run).await.step, *step);
-        }
-        task.abort();
-        drop(task.await);
-        assert_eq!(engine.reap_everything().await, 1);
-        assert_eq!(engine.live(run).await.state, LiveState::Ready);
-    }
-    engine.script.set(|_| Act::Work);
-    complete(&engine, run).await;
-    let calls: Vec<_> = STEPS.iter().map(|step| engine.script.calls_of(run, step).len()).collect();
-    assert_eq!(calls, [2; 6], "each step was begun twice, once in vain");
-    engine.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_claimed_run_whose_worker_never_started_it_is_taken_over() {
+async fn a_leased_run_is_taken_over_no_sooner_than_its_lease_ends() {
     let engine = TestEngine::builder().start().await;
     let run = engine.enqueue().await;
     let dead = engine.hand("dead").await;
     drop(dead.claim_one().await);
-    assert!(engine.hand("second").await.claim(1).await.is_empty(), "the lease still holds");
+    assert_eq!(engine.reap().await, 0);
+    let heir = engine.hand("heir").await;
+    assert!(heir.claim(1).await.is_empty(), "the lease still holds");
     engine.jump(seconds(31)).await;
     assert_eq!(engine.reap().await, 1);
-    complete(&engine, run).await;
+    assert_eq!(engine.hand("second").await.work().await, (run, Ended::Closed));
     engine.finish().await;
 }

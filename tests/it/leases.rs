@@ -1,14 +1,14 @@
 //! Leases: one holder at a time, taken over when it dies, refused when it comes back.
 
-use crate::support::{Act, Gate, TestEngine, greenhouse::at_once, seconds, until};
+use crate::support::{Act, Gate, TestEngine, greenhouse::at_once, hand::HandWorker, seconds, until};
 use futures::future::join_all;
 use std::time::Duration;
 use ticketflow_engine::{
-    StepPolicy,
+    RunId, StepPolicy,
     event::Event,
     executor::Ended,
     status::{LiveState, RunStatus},
-    store::lease,
+    store::{claim, lease},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,23 +142,65 @@ async fn a_run_handed_back_is_refused_to_whoever_held_it_before() {
     engine.finish().await;
 }
 
-/// Somebody else's transaction holds a run: a claim takes the others and does not wait for it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_claim_skips_what_is_locked() {
-    let engine = TestEngine::builder().start().await;
-    let (locked, free) = (engine.enqueue().await, engine.enqueue().await);
+/// Somebody else's transaction, which holds a run.
+async fn lock(engine: &TestEngine, run: RunId) -> sqlx::Transaction<'static, sqlx::Postgres> {
     let mut transaction = engine.pool.begin().await.unwrap();
     sqlx::query("SELECT FROM live_runs WHERE id = $1 FOR UPDATE")
-        .bind(locked.as_uuid())
+        .bind(run.as_uuid())
         .execute(&mut *transaction)
         .await
         .unwrap();
-    let worker = engine.hand("gardener").await;
+    transaction
+}
+
+/// A claim takes what is free and does not wait for what is locked.
+async fn assert_skips_what_is_locked(engine: &TestEngine, worker: &HandWorker, [locked, free]: [RunId; 2]) {
+    let transaction = lock(engine, locked).await;
     let claimed =
         tokio::time::timeout(seconds(10), worker.claim(2)).await.expect("the claim waits for a lock");
     assert_eq!(claimed.iter().map(|lease| lease.id).collect::<Vec<_>>(), [free]);
     transaction.rollback().await.unwrap();
     assert_eq!(worker.claim_one().await.id, locked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_skips_what_is_locked() {
+    let engine = TestEngine::builder().start().await;
+    let runs = [engine.enqueue().await, engine.enqueue().await];
+    assert_skips_what_is_locked(&engine, &engine.hand("gardener").await, runs).await;
+    engine.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_of_what_is_due_skips_what_is_locked() {
+    let engine = TestEngine::builder().script(|_| Act::Sleep(seconds(5))).start().await;
+    let worker = engine.hand("gardener").await;
+    let runs = [engine.enqueue().await, engine.enqueue().await];
+    for _ in runs {
+        assert!(matches!(worker.work().await.1, Ended::Parked { wake_at: Some(_) }));
+    }
+    engine.advance_clock(seconds(6)).await;
+    assert_skips_what_is_locked(&engine, &worker, runs).await;
+    engine.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_due_is_lined_up_but_for_what_is_locked() {
+    let engine = TestEngine::builder().script(|_| Act::Sleep(seconds(5))).start().await;
+    let worker = engine.hand("gardener").await;
+    let locked = engine.enqueue().await;
+    engine.enqueue().await;
+    for _ in 0..2 {
+        worker.work().await;
+    }
+    engine.advance_clock(seconds(10)).await;
+    let transaction = lock(&engine, locked).await;
+    let mut connection = engine.connection().await;
+    let lined_up = tokio::time::timeout(seconds(10), claim::line_up(&mut connection));
+    assert_eq!(lined_up.await.expect("it waits for a lock").unwrap(), 1);
+    transaction.rollback().await.unwrap();
+    assert_eq!(claim::line_up(&mut connection).await.unwrap(), 1);
+    drop(connection);
     engine.finish().await;
 }
 

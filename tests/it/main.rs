@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's helper fails by panicking")]
 
 mod approvals;
+mod architecture;
 mod command_line;
 mod commits;
 mod contract;

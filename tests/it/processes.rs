@@ -5,6 +5,7 @@ use crate::support::{
     app::{Process, SHORT_LEASE, VISIBLE_PACE, data_dir, program, run, ticket},
     until,
 };
+use chrono::{DateTime, TimeDelta, Utc};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -41,6 +42,32 @@ async fn holds_runs(app: &TestApp) {
         queue["leased"].as_i64().unwrap_or(0) > 8
     })
     .await;
+}
+
+/// By the clock that judges leases: never before the lease ends, and not later than twice its length after that.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_runs_of_a_killed_worker_are_taken_over_soon_after_its_lease() {
+    let bound = TimeDelta::seconds(2 * 3);
+    let app = TestApp::start().await;
+    app.submit(60).await;
+    let doomed = app.worker(&["--lease", "3s", "--pace", VISIBLE_PACE, "--capacity", "24"]);
+    holds_runs(&app).await;
+    let name = format!("%-{}", doomed.id());
+    doomed.kill();
+    let pool = app.pool().await;
+    let ends = "SELECT expires_at FROM workers WHERE name LIKE $1";
+    let ends: DateTime<Utc> = sqlx::query_scalar(ends).bind(&name).fetch_one(&pool).await.unwrap();
+    let heir = app.worker(&["--lease", "3s"]);
+    app.settle().await;
+    let taken_over = "SELECT at FROM run_events WHERE kind = 'lease_expired'";
+    let taken_over: Vec<DateTime<Utc>> = sqlx::query_scalar(taken_over).fetch_all(&pool).await.unwrap();
+    assert!(!taken_over.is_empty(), "the worker held no run when it died");
+    for at in taken_over {
+        assert!(at >= ends, "taken over at {at}, though the lease held until {ends}");
+        assert!(at < ends + bound, "taken over at {at}, long after the lease ended at {ends}");
+    }
+    assert_eq!(heir.stop().await, 0);
+    app.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,32 +1,17 @@
 -- Since when the run waits that may be claimed and waits longest. Walks from one (queue, priority) to the next and takes
 -- the first of each: so many index probes as there are such pairs, however many runs wait.
-WITH RECURSIVE free AS (
+WITH RECURSIVE ready AS (
     (
         SELECT queue, priority, wake_at FROM live_runs
-        WHERE state = 'ready' AND concurrency_key IS NULL
+        WHERE state = 'ready'
         ORDER BY queue, priority, wake_at
         LIMIT 1
     )
     UNION ALL
     SELECT next.queue, next.priority, next.wake_at
-    FROM free, LATERAL (
+    FROM ready, LATERAL (
         SELECT queue, priority, wake_at FROM live_runs
-        WHERE state = 'ready' AND concurrency_key IS NULL AND (queue, priority) > (free.queue, free.priority)
-        ORDER BY queue, priority, wake_at
-        LIMIT 1
-    ) AS next
-), keyed AS (
-    (
-        SELECT queue, priority, wake_at FROM live_runs
-        WHERE state = 'ready' AND concurrency_key IS NOT NULL
-        ORDER BY queue, priority, wake_at
-        LIMIT 1
-    )
-    UNION ALL
-    SELECT next.queue, next.priority, next.wake_at
-    FROM keyed, LATERAL (
-        SELECT queue, priority, wake_at FROM live_runs
-        WHERE state = 'ready' AND concurrency_key IS NOT NULL AND (queue, priority) > (keyed.queue, keyed.priority)
+        WHERE state = 'ready' AND (queue, priority) > (ready.queue, ready.priority)
         ORDER BY queue, priority, wake_at
         LIMIT 1
     ) AS next
@@ -38,10 +23,4 @@ WITH RECURSIVE free AS (
     LIMIT 1
 )
 SELECT coalesce(greatest(extract(epoch FROM engine_now() - min(wake_at)), 0), 0)::float8 AS "seconds!"
-FROM (
-    SELECT wake_at FROM free
-    UNION ALL
-    SELECT wake_at FROM keyed
-    UNION ALL
-    SELECT wake_at FROM due
-) AS first
+FROM (SELECT wake_at FROM ready UNION ALL SELECT wake_at FROM due) AS first

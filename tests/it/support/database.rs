@@ -1,14 +1,24 @@
 //! A database for each test, copied from a template that was migrated once.
 
 use super::cluster;
-use sqlx::{Connection, Executor, PgConnection, PgPool, postgres::PgPoolOptions};
+use sqlx::{Connection, Executor, PgConnection, PgPool, migrate::Migrator, postgres::PgPoolOptions};
 use std::time::Duration;
-use ticketflow_engine::{MIGRATOR, chain::Hash, clock::entropy};
+use ticketflow_engine::{chain::Hash, clock::entropy};
+use ticketflow_tickets::knowledge;
 
 /// A test's database.
 pub(crate) struct Database {
     server: String,
     name: String,
+}
+
+/// Which tables a database has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Schema {
+    /// The engine's alone.
+    Engine,
+    /// The support desk's too, with the shipped articles.
+    Desk,
 }
 
 /// Travels in time: the offset stands in a table, so that a test can move it.
@@ -18,16 +28,49 @@ const TEST_CLOCK: &str = "
     CREATE OR REPLACE FUNCTION engine_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE
         RETURN statement_timestamp() + (SELECT ahead FROM test_clock)";
 
+impl Schema {
+    fn migrator(self) -> Migrator {
+        let all = [&ticketflow_engine::MIGRATOR, &ticketflow_tickets::MIGRATOR];
+        let parts = match self {
+            Self::Engine => &all[..1],
+            Self::Desk => &all[..],
+        };
+        Migrator::with_migrations(parts.iter().flat_map(|part| part.iter()).cloned().collect())
+    }
+
+    /// What such a database is made from, as the name of its template.
+    fn template(self) -> String {
+        let mut sources: Vec<u8> =
+            self.migrator().iter().flat_map(|migration| migration.checksum.to_vec()).collect();
+        sources.extend(TEST_CLOCK.as_bytes());
+        if self == Self::Desk {
+            let articles = knowledge::shipped_articles().unwrap();
+            sources.extend(articles.iter().flat_map(|article| article.to_markdown().into_bytes()));
+        }
+        format!("template_{}", &Hash::of(&sources).to_string()[..16])
+    }
+
+    async fn fill(self, url: &str) {
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        self.migrator().run(&mut connection).await.unwrap();
+        connection.execute(TEST_CLOCK).await.unwrap();
+        if self == Self::Desk {
+            knowledge::seed(&mut connection).await.unwrap();
+        }
+        connection.close().await.unwrap();
+    }
+}
+
 impl Database {
     /// A fresh database on the shared server.
-    pub(crate) async fn create() -> Self {
-        Self::create_on(tokio::task::spawn_blocking(cluster::shared_url).await.unwrap()).await
+    pub(crate) async fn create(schema: Schema) -> Self {
+        Self::create_on(tokio::task::spawn_blocking(cluster::shared_url).await.unwrap(), schema).await
     }
 
     /// A fresh database on some server.
-    pub(crate) async fn create_on(server: String) -> Self {
+    pub(crate) async fn create_on(server: String, schema: Schema) -> Self {
         let mut admin = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
-        let template = template(&server, &mut admin).await;
+        let template = template(&server, &mut admin, schema).await;
         let name = format!("test_{:032x}", u128::from_be_bytes(entropy()));
         admin
             .execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE {template}")))
@@ -86,11 +129,9 @@ pub(crate) async fn connect(url: &str) -> PgPool {
         .unwrap()
 }
 
-/// The migrated template; whoever comes first makes it, under a lock of the server.
-async fn template(server: &str, admin: &mut PgConnection) -> String {
-    let migrations: Vec<u8> = MIGRATOR.iter().flat_map(|migration| migration.checksum.to_vec()).collect();
-    let name =
-        format!("template_{}", &Hash::of(&[&migrations, TEST_CLOCK.as_bytes()].concat()).to_string()[..16]);
+/// The filled template; whoever comes first makes it, under a lock of the server.
+async fn template(server: &str, admin: &mut PgConnection, schema: Schema) -> String {
+    let name = schema.template();
     admin.execute("SELECT pg_advisory_lock(4815162342)").await.unwrap();
     let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
         .bind(&name)
@@ -102,10 +143,7 @@ async fn template(server: &str, admin: &mut PgConnection) -> String {
         let drop_it = format!("DROP DATABASE IF EXISTS {unfinished}");
         admin.execute(sqlx::AssertSqlSafe(drop_it)).await.unwrap();
         admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {unfinished}"))).await.unwrap();
-        let mut connection = PgConnection::connect(&format!("{server}/{unfinished}")).await.unwrap();
-        MIGRATOR.run(&mut connection).await.unwrap();
-        connection.execute(TEST_CLOCK).await.unwrap();
-        connection.close().await.unwrap();
+        schema.fill(&format!("{server}/{unfinished}")).await;
         let rename = format!("ALTER DATABASE {unfinished} RENAME TO {name}");
         admin.execute(sqlx::AssertSqlSafe(rename)).await.unwrap();
     }

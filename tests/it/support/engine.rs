@@ -1,16 +1,18 @@
 //! An engine under test: a database, the workflow, a client and as many workers as the test wants.
 
+mod builder;
+
 use super::{
-    Act, Call, Script,
+    Script,
     database::{self, Database},
-    greenhouse::{GREENHOUSE, Order, at_once, greenhouse},
+    greenhouse::{GREENHOUSE, Order},
     until,
 };
 use serde_json::value::RawValue;
 use sqlx::{PgPool, pool::PoolConnection, postgres::types::PgInterval};
 use std::{collections::BTreeMap, time::Duration};
 use ticketflow_engine::{
-    Actor, Catalog, Client, Clock, RunId, StepName, StepPolicy,
+    Actor, Catalog, Client, Clock, RunId, StepName,
     audit::{self, Bounds, Report},
     client::EnqueueRequest,
     event::{Event, EventRecord},
@@ -26,19 +28,6 @@ use ticketflow_engine::{
 };
 use ticketflow_worker::{Shutdown, WorkerOptions};
 use tokio::task::JoinHandle;
-
-type MakeCatalog = Box<dyn FnOnce(&Script) -> Catalog>;
-
-/// How an engine is to be.
-pub(crate) struct Builder {
-    workers: usize,
-    notify: bool,
-    policy: StepPolicy,
-    options: WorkerOptions,
-    script: Script,
-    catalog: Option<MakeCatalog>,
-    server: Option<String>,
-}
 
 /// A worker that runs by itself.
 pub(crate) struct RunningWorker {
@@ -67,97 +56,7 @@ pub(crate) struct TestEngine {
     workers: Vec<RunningWorker>,
 }
 
-impl Builder {
-    /// So many workers.
-    pub(crate) fn workers(mut self, workers: usize) -> Self {
-        self.workers = workers;
-        self
-    }
-
-    /// Whether NOTIFY is used.
-    pub(crate) fn notify(mut self, notify: bool) -> Self {
-        self.notify = notify;
-        self
-    }
-
-    /// How every step is tried.
-    pub(crate) fn policy(mut self, policy: StepPolicy) -> Self {
-        self.policy = policy;
-        self
-    }
-
-    /// Changes the workers' settings.
-    pub(crate) fn options(mut self, change: impl FnOnce(&mut WorkerOptions)) -> Self {
-        change(&mut self.options);
-        self
-    }
-
-    /// What the steps do.
-    pub(crate) fn script(self, plan: impl Fn(&Call) -> Act + Send + Sync + 'static) -> Self {
-        self.script.set(plan);
-        self
-    }
-
-    /// Other workflows than the greenhouse's first version.
-    pub(crate) fn catalog(mut self, catalog: impl FnOnce(&Script) -> Catalog + 'static) -> Self {
-        self.catalog = Some(Box::new(catalog));
-        self
-    }
-
-    /// On a server of its own.
-    pub(crate) fn server(mut self, url: String) -> Self {
-        self.server = Some(url);
-        self
-    }
-
-    /// Starts it.
-    pub(crate) async fn start(self) -> TestEngine {
-        let database = match self.server {
-            Some(url) => Database::create_on(url).await,
-            None => Database::create().await,
-        };
-        let pool = database.pool().await;
-        let (script, policy) = (self.script, self.policy);
-        let catalog = match self.catalog {
-            Some(make) => make(&script),
-            None => Catalog::new([greenhouse(1, &script, policy).build().unwrap()]).unwrap(),
-        };
-        let clock = Clock::default();
-        let client = Client::new(pool.clone(), catalog.clone(), clock.clone(), Wakeup::new(self.notify));
-        let (options, notify) = (self.options, self.notify);
-        let mut engine = TestEngine {
-            database,
-            pool,
-            catalog,
-            client,
-            clock,
-            script,
-            options,
-            notify,
-            workers: Vec::new(),
-        };
-        engine.calibrate().await;
-        for _ in 0..self.workers {
-            engine.add_worker().await;
-        }
-        engine
-    }
-}
-
 impl TestEngine {
-    /// An engine without workers, whose steps do their work and retry at once.
-    pub(crate) fn builder() -> Builder {
-        let options = WorkerOptions {
-            capacity: 16,
-            lease: Duration::from_secs(30),
-            poll: Duration::from_millis(50),
-            grace: Duration::from_secs(10),
-            ..WorkerOptions::default()
-        };
-        let (policy, script) = (at_once(), Script::new());
-        Builder { workers: 0, notify: true, policy, options, script, catalog: None, server: None }
-    }
-
     /// An order's input.
     pub(crate) fn order(bed: &str) -> Box<RawValue> {
         serde_json::value::to_raw_value(&Order { bed: bed.to_owned(), plants: 3 }).unwrap()

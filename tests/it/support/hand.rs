@@ -106,11 +106,13 @@ impl HandWorker {
 
     /// Advances a leased run in the background; aborting the task is the crash of the worker.
     pub(crate) fn spawn(&self, lease: LeasedRun) -> JoinHandle<Ended> {
+        self.spawn_until(lease, CancellationToken::new())
+    }
+
+    /// The same, but it goes no further than the next checkpoint once `stop` is cancelled.
+    pub(crate) fn spawn_until(&self, lease: LeasedRun, stop: CancellationToken) -> JoinHandle<Ended> {
         let executor = self.executor.clone();
-        tokio::spawn(async move {
-            let token = CancellationToken::new();
-            executor.run(lease, &token, &token).await.unwrap()
-        })
+        tokio::spawn(async move { executor.run(lease, &stop, &CancellationToken::new()).await.unwrap() })
     }
 
     /// Claims the one run there is and advances it as far as it goes.

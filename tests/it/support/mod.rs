@@ -2,13 +2,16 @@
 //! themselves or by hand.
 
 pub(crate) mod app;
+pub(crate) mod cases;
 pub(crate) mod cluster;
 pub(crate) mod database;
 pub(crate) mod engine;
+pub(crate) mod faults;
 pub(crate) mod greenhouse;
 pub(crate) mod hand;
 pub(crate) mod proxy;
 pub(crate) mod script;
+pub(crate) mod trial;
 
 pub(crate) use app::TestApp;
 pub(crate) use engine::{TestEngine, seconds};

@@ -43,10 +43,6 @@ pub(crate) enum Act {
     RetryAfter(Duration),
     /// Fails for good.
     Fail,
-    /// Panics.
-    Panic,
-    /// Never ends.
-    Hang,
     /// Asks to be called again later.
     Sleep(Duration),
     /// Asks to be called again when the signal has come.
@@ -205,8 +201,6 @@ impl Script {
             Act::Retry => Err(StepError::retry("busy", "the hose is in use")),
             Act::RetryAfter(delay) => Err(StepError::retry("busy", "the hose is in use").after(delay)),
             Act::Fail => Err(StepError::fail("wilted", "nothing is left to save")),
-            Act::Panic => panic!("a step panicked as told"),
-            Act::Hang => futures::future::pending().await,
             Act::Sleep(duration) => Ok(StepOutcome::Sleep(duration)),
             Act::Wait(signal, timeout) => {
                 Ok(StepOutcome::Wait { signal: signal.to_owned(), timeout, about: serde_json::Value::Null })
