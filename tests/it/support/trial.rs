@@ -147,13 +147,15 @@ impl Trial {
     }
 
     /// Brings runs to their ends, turn by turn: in each turn every run that is ready gets a worker of its own, and all
-    /// these workers are dead afterwards.
+    /// these workers are dead afterwards. Before each turn, with some runs in the middle, an audit finds nothing.
     pub(crate) async fn drive(&self, runs: &[Tried<'_>]) {
         let mut zombies = Vec::new();
         for _ in 0..MOST_TURNS {
             for tried in runs {
                 self.attend(tried).await;
             }
+            let report = self.engine.audit().await;
+            assert!(report.is_clean(), "{:#?}", report.violations);
             let leases = self.claim_everything().await;
             if leases.is_empty() {
                 break;
@@ -236,6 +238,7 @@ impl Trial {
             }
             Fault::CrashBeforeCommit => {
                 worker.fence.close();
+                tried.gate.open();
                 assert_eq!(task.await.unwrap(), Ended::Fenced, "{tried}");
             }
             Fault::CrashBeforeStep | Fault::CrashAfterCommit => {
