@@ -101,6 +101,25 @@ async fn one_bad_item_of_a_batch_harms_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_batch_sent_again_makes_no_ticket_twice_and_shares_no_key_with_single_tickets() {
+    let app = TestApp::start().await;
+    let send = async |path: &str, key: &str, body: Value| -> Value {
+        let request = app.http().post(app.url(path)).header("idempotency-key", key).json(&body);
+        request.send().await.unwrap().json().await.unwrap()
+    };
+    let batch = json!([ticket(1), ticket(2)]);
+    let ids = |answer: &Value| [0, 1].map(|item| answer["results"][item]["ticket_id"].to_string());
+    let first = send("/tickets/batch", "k", batch.clone()).await;
+    let again = send("/tickets/batch", "k", batch).await;
+    assert_eq!(ids(&first), ids(&again));
+    for key in ["k", "k#0", "k0"] {
+        let single = send("/tickets", key, ticket(1)).await;
+        assert!(!ids(&first).contains(&single["ticket_id"].to_string()), "{key}: {single}");
+    }
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_list_is_walked_by_cursor_without_gaps() {
     let app = TestApp::start().await;
     let submitted: std::collections::BTreeSet<String> = app.submit(57).await.into_iter().collect();

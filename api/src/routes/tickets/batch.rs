@@ -56,8 +56,9 @@ pub(crate) async fn submit(
     let key = idempotency_key(&headers)?;
     let parsed: Vec<Result<NewTicket, Problem>> = items(&body)?.into_iter().map(ticket).collect();
     let wanted = parsed.iter().enumerate().filter_map(|(index, ticket)| {
-        // Each item has a key of its own, so that a batch that is sent again makes no ticket twice.
-        let key = key.as_ref().map(|key| format!("{key}#{index}"));
+        // Each item has a key of its own, so that a batch that is sent again makes no ticket twice. No header can
+        // hold the NUL, so no single request can have the same.
+        let key = key.as_ref().map(|key| format!("{key}\0{index}"));
         Some((ticket.as_ref().ok()?.clone(), options(&state, &headers, key)))
     });
     let submitted = submit_many(&state.client, wanted.collect()).await;
