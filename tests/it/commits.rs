@@ -276,9 +276,8 @@ async fn a_worker_whose_connections_break_again_and_again_completes_everything()
     engine.finish().await;
 }
 
-/// The answer to a claim is lost: the database has leased runs to a worker that does not know it.
-#[tokio::test(flavor = "multi_thread")]
-async fn runs_of_a_claim_whose_answer_was_lost_are_found_again() {
+/// A worker loses the answer to its first claim, of five runs, and then the connections that `then` names.
+async fn loses_a_claim(then: &[(Cut, &'static str)]) {
     let mut engine = TestEngine::builder()
         .options(|options| options.lease = std::time::Duration::from_millis(1_500))
         .start()
@@ -286,10 +285,23 @@ async fn runs_of_a_claim_whose_answer_was_lost_are_found_again() {
     let proxy = Proxy::before(&engine.url()).await;
     engine.enqueue_many(5).await;
     proxy.cut(Cut::Result, "created");
+    then.iter().for_each(|(cut, needle)| proxy.cut(*cut, needle));
     engine.add_worker_at(&proxy.url(&engine.url())).await;
     engine.drain().await;
-    assert_eq!(proxy.cuts(), 1);
+    assert_eq!(proxy.cuts(), 1 + then.len());
     let attempts: Vec<_> = engine.script.calls().into_iter().map(|call| call.attempt).collect();
     assert_eq!(attempts, [1; 30]);
     engine.finish().await;
+}
+
+/// The answer to a claim is lost: the database has leased runs to a worker that does not know it.
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_of_a_claim_whose_answer_was_lost_are_found_again() {
+    loses_a_claim(&[]).await;
+}
+
+/// Handing them back fails at first, and so does looking for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_of_a_lost_claim_are_handed_back_though_that_fails_at_first() {
+    loses_a_claim(&[(Cut::Statement, "worker_id = $1"), (Cut::Statement, "greatest(run.attempt")]).await;
 }

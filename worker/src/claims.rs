@@ -257,9 +257,9 @@ async fn advance(
 ) {
     let (id, epoch) = (run.id, run.epoch);
     match session.executor.run(run, &shutdown.stop, &shutdown.abort).await {
-        Ok(Ended::Closed | Ended::Stuck) => session.held.end(id),
+        Ok(Ended::Closed | Ended::Stuck) => session.held.end(id, epoch),
         Ok(Ended::Parked { wake_at }) => {
-            session.held.end(id);
+            session.held.end(id, epoch);
             wake_at.into_iter().for_each(|due| timers.add(due));
         }
         Ok(Ended::Fenced) => session.held.drop_run(id, epoch),
@@ -275,7 +275,7 @@ async fn advance(
         Err(error @ ExecutorError::Illegal(_)) => {
             // Handed back it would come again at once; its deadline brings it back at a pace that harms nobody.
             tracing::error!(run.id = %id, error = &error as &dyn std::error::Error, "a run's log is not a history");
-            session.held.end(id);
+            session.held.end(id, epoch);
         }
         Err(error @ ExecutorError::Store(_)) => {
             tracing::error!(run.id = %id, error = &error as &dyn std::error::Error, "a run cannot be advanced");

@@ -2,7 +2,7 @@
 
 use crate::session::{Session, connection, log_failure};
 use std::sync::Arc;
-use ticketflow_engine::{StoreError, store::lease};
+use ticketflow_engine::{Epoch, RunId, StoreError, store::lease};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -14,21 +14,31 @@ pub(crate) async fn reconcile(session: Arc<Session>, renewed: Arc<Notify>, ended
     }
 }
 
-/// Cuts off what was taken away meanwhile (an operator cancelled it, say), and hands back what a lost answer leased.
+/// Cuts off what was taken away meanwhile (an operator cancelled it, say), and drops what a lost answer leased.
 async fn compare(session: &Session) -> Result<(), StoreError> {
     let interval = session.options.lease / 3;
-    let uncertain = session.held.is_uncertain();
-    if !uncertain && !session.held.any_older_than(interval) {
+    let claim_lost = session.held.take_claim_lost();
+    if !claim_lost && !session.held.any_older_than(interval) {
         return Ok(());
     }
-    let mut connection = connection(session.client.pool()).await?;
-    let leased = lease::held(&mut connection, session.id).await?;
-    drop(connection);
+    let leased = match leased(session).await {
+        Ok(leased) => leased,
+        Err(error) => {
+            if claim_lost {
+                session.held.claim_lost();
+            }
+            return Err(error);
+        }
+    };
     session.held.cut_off_lost(&leased, interval);
     // Only then: a claim under way has leased runs that are not in hand yet.
-    if uncertain {
-        let unknown = session.held.unknown(&leased);
-        session.hand_back(&unknown).await?;
+    if claim_lost {
+        session.held.drop_unknown(&leased);
     }
     Ok(())
+}
+
+async fn leased(session: &Session) -> Result<Vec<(RunId, Epoch)>, StoreError> {
+    let mut connection = connection(session.client.pool()).await?;
+    lease::held(&mut connection, session.id).await
 }

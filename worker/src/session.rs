@@ -61,6 +61,18 @@ struct HeldRuns {
     uncertain: bool,
 }
 
+impl HeldRuns {
+    fn holds(&self, run: RunId, epoch: Epoch) -> bool {
+        self.running.get(&run).is_some_and(|running| running.epoch == epoch)
+    }
+
+    fn end(&mut self, run: RunId, epoch: Epoch) {
+        if self.holds(run, epoch) {
+            self.running.remove(&run);
+        }
+    }
+}
+
 impl Held {
     fn with<T>(&self, act: impl FnOnce(&mut HeldRuns) -> T) -> T {
         act(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
@@ -87,14 +99,15 @@ impl Held {
         });
     }
 
-    pub(crate) fn end(&self, run: RunId) {
-        self.with(|held| held.running.remove(&run));
+    /// The run is out of hand under this epoch; under a newer one it may be in hand again.
+    pub(crate) fn end(&self, run: RunId, epoch: Epoch) {
+        self.with(|held| held.end(run, epoch));
     }
 
     /// The run is no longer advanced here, but the database may think so.
     pub(crate) fn drop_run(&self, run: RunId, epoch: Epoch) {
         self.with(|held| {
-            held.running.remove(&run);
+            held.end(run, epoch);
             held.dropped.push((run, epoch));
         });
     }
@@ -104,24 +117,31 @@ impl Held {
         self.with(|held| held.uncertain = true);
     }
 
+    /// Whether a claim was lost since this was asked last. Asked before looking up what the database leased: a claim
+    /// lost after that look is another one's to find.
+    pub(crate) fn take_claim_lost(&self) -> bool {
+        self.with(|held| std::mem::take(&mut held.uncertain))
+    }
+
+    /// Drops what the database says we hold and we do not know.
+    pub(crate) fn drop_unknown(&self, leased: &[(RunId, Epoch)]) {
+        self.with(|held| {
+            let unknown = leased.iter().filter(|(run, epoch)| !held.holds(*run, *epoch)).copied();
+            let unknown: Vec<_> = unknown.collect();
+            held.dropped.extend(unknown);
+        });
+    }
+
+    /// What is to be handed back. Not what has come to hand since it was dropped: it was in a claim under way.
     pub(crate) fn take_dropped(&self) -> Vec<(RunId, Epoch)> {
-        self.with(|held| std::mem::take(&mut held.dropped))
+        self.with(|held| {
+            let dropped = std::mem::take(&mut held.dropped);
+            dropped.into_iter().filter(|(run, epoch)| !held.holds(*run, *epoch)).collect()
+        })
     }
 
     pub(crate) fn give_back(&self, dropped: Vec<(RunId, Epoch)>) {
         self.with(|held| held.dropped.extend(dropped));
-    }
-
-    pub(crate) fn is_uncertain(&self) -> bool {
-        self.with(|held| held.uncertain)
-    }
-
-    /// Of the runs the database says we hold, those we do not know.
-    pub(crate) fn unknown(&self, leased: &[(RunId, Epoch)]) -> Vec<(RunId, Epoch)> {
-        self.with(|held| {
-            held.uncertain = false;
-            leased.iter().filter(|(run, _)| !held.running.contains_key(run)).copied().collect()
-        })
     }
 }
 
@@ -251,7 +271,7 @@ impl Session {
         done
     }
 
-    pub(crate) async fn hand_back(&self, runs: &[(RunId, Epoch)]) -> Result<(), StoreError> {
+    async fn hand_back(&self, runs: &[(RunId, Epoch)]) -> Result<(), StoreError> {
         let pool = self.client.pool();
         let mut transaction = pool.begin().await.map_err(StoreError::database("begin to hand runs back"))?;
         let count = lease::hand_back(&mut transaction, self.id, runs).await?;

@@ -1,9 +1,12 @@
 //! A TCP proxy before PostgreSQL that loses, on demand, the answer to a statement the server carried out.
 
 use super::Gate;
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -27,7 +30,7 @@ pub(crate) enum Cut {
 
 #[derive(Debug, Default)]
 struct Orders {
-    next: Mutex<Option<(Cut, &'static [u8])>>,
+    next: Mutex<VecDeque<(Cut, &'static [u8])>>,
     hold: Mutex<Option<(&'static [u8], Arc<Gate>)>>,
     cuts: AtomicUsize,
 }
@@ -62,9 +65,10 @@ impl Proxy {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Cuts the connection over which the next message goes that contains `needle`.
+    /// Cuts the connection over which the next message goes that contains `needle`, after the cuts ordered before.
     pub(crate) fn cut(&self, cut: Cut, needle: &'static str) {
-        *self.orders.next.lock().unwrap_or_else(PoisonError::into_inner) = Some((cut, needle.as_bytes()));
+        let mut next = self.orders.next.lock().unwrap_or_else(PoisonError::into_inner);
+        next.push_back((cut, needle.as_bytes()));
     }
 
     /// Holds the next message to the server that contains `needle`, until the gate is opened.
@@ -92,12 +96,9 @@ impl Orders {
     /// Takes the order if it is about these bytes, which came from the server or go there.
     fn take(&self, bytes: &[u8], from_server: bool) -> Option<Cut> {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let (cut, needle) = (*next)?;
-        let meant = (cut == Cut::Result) == from_server;
-        (meant && contains(bytes, needle)).then(|| {
-            *next = None;
-            cut
-        })
+        let (cut, needle) = *next.front()?;
+        let meant = (cut == Cut::Result) == from_server && contains(bytes, needle);
+        if meant { next.pop_front().map(|(cut, _)| cut) } else { None }
     }
 }
 
