@@ -4,18 +4,17 @@
 //! are written one by one, so that one poison value harms no other run. If the answer to a commit is lost, the log
 //! tells whether it was carried out.
 
+mod writer;
+
 use crate::{
     catalog::Catalog,
-    clock::random_fraction,
     error::{STEP_SQL, StoreError},
     fence::Fence,
     id::DefinitionId,
-    observe,
     projection::{Change, Projection},
-    retry::Backoff,
     step::SqlWork,
     store::{
-        advance::{self, Advance, RowAfter, Standing},
+        advance::{self, Advance, RowAfter},
         limit::{self, Released},
     },
 };
@@ -23,9 +22,9 @@ use sqlx::{Connection, PgConnection, PgPool};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::{Duration, Instant},
 };
 use tokio::sync::{Mutex, mpsc, oneshot};
+use writer::Writer;
 
 /// Most runs in one commit. Past some hundred a bigger batch brings nothing but latency.
 pub const BATCH_CAP: usize = 256;
@@ -115,116 +114,6 @@ impl Committer {
     }
 }
 
-struct Writer {
-    pool: PgPool,
-    catalog: Catalog,
-    fence: Fence,
-    receiver: Arc<Mutex<mpsc::Receiver<Pending>>>,
-}
-
-impl Writer {
-    async fn run(self) {
-        loop {
-            let mut batch = Vec::new();
-            let taken = self.receiver.lock().await.recv_many(&mut batch, BATCH_CAP).await;
-            if taken == 0 {
-                return;
-            }
-            batch.sort_by_key(|pending| (pending.commit.advance.run.bucket(), pending.commit.advance.run));
-            self.write(batch).await;
-        }
-    }
-
-    /// Writes a batch, through outages, until every result has an outcome or the fence closes.
-    async fn write(&self, mut batch: Vec<Pending>) {
-        let mut attempt = 0;
-        while !batch.is_empty() {
-            if !self.fence.is_open(Instant::now()) {
-                batch.into_iter().for_each(|pending| answer(pending, Committed::Fenced));
-                return;
-            }
-            batch = match self.attempt(&batch).await {
-                Ok(written) => self.settle(batch, &written).await,
-                Err(error) if error.is_transient() => {
-                    attempt += 1;
-                    tracing::warn!(error = %describe(&error), runs = batch.len(), "a commit's answer was lost");
-                    tokio::time::sleep(reconnect_delay(attempt)).await;
-                    self.sort_out(batch).await
-                }
-                Err(error) => self.isolate(batch, &error).await,
-            };
-        }
-    }
-
-    async fn attempt(&self, batch: &[Pending]) -> Result<BTreeSet<usize>, StoreError> {
-        let mut connection =
-            self.pool.acquire().await.map_err(StoreError::database("connect for a commit"))?;
-        let commits: Vec<&Commit> = batch.iter().map(|pending| &pending.commit).collect();
-        let written = write_commits(&mut connection, &self.catalog, &commits).await?;
-        observe::commit(written.len());
-        Ok(written)
-    }
-
-    /// Answers what was written and finds out about the rest. Returns what has to be tried again: nothing, unless the
-    /// database went away in between.
-    async fn settle(&self, batch: Vec<Pending>, written: &BTreeSet<usize>) -> Vec<Pending> {
-        let mut refused = Vec::new();
-        for (position, pending) in batch.into_iter().enumerate() {
-            if written.contains(&position) {
-                self.written(pending);
-            } else {
-                refused.push(pending);
-            }
-        }
-        if refused.is_empty() { refused } else { self.classify(refused, false).await }
-    }
-
-    /// After a lost answer: what stands in the log was written, the rest is to be written again.
-    async fn sort_out(&self, batch: Vec<Pending>) -> Vec<Pending> {
-        self.classify(batch, true).await
-    }
-
-    /// Looks up how things stand with each result. `again`: what is still ours to write is returned; else the writer
-    /// is told that the log moved on.
-    async fn classify(&self, batch: Vec<Pending>, again: bool) -> Vec<Pending> {
-        let mut left = Vec::new();
-        let Ok(mut connection) = self.pool.acquire().await else {
-            return batch;
-        };
-        for pending in batch {
-            match advance::standing(&mut connection, &pending.commit.advance).await {
-                Ok(Standing::Written) => self.written(pending),
-                Ok(Standing::Fenced) => answer(pending, Committed::Fenced),
-                Ok(Standing::MovedOn { .. }) if again => left.push(pending),
-                Ok(Standing::MovedOn { signal_count }) => {
-                    answer(pending, Committed::MovedOn { signal_count });
-                }
-                Err(error) if error.is_transient() => left.push(pending),
-                Err(error) => answer(pending, verdict(&error)),
-            }
-        }
-        left
-    }
-
-    fn written(&self, pending: Pending) {
-        announce(&self.catalog, [&pending.commit]);
-        answer(pending, Committed::Written);
-    }
-
-    /// A batch that was refused as a whole: write its runs one by one.
-    async fn isolate(&self, batch: Vec<Pending>, error: &StoreError) -> Vec<Pending> {
-        if batch.len() == 1 {
-            batch.into_iter().for_each(|pending| answer(pending, verdict(error)));
-            return Vec::new();
-        }
-        tracing::warn!(error = %describe(error), runs = batch.len(), "a commit was refused; writing run by run");
-        for pending in batch {
-            Box::pin(self.write(vec![pending])).await;
-        }
-        Vec::new()
-    }
-}
-
 /// Writes commits on a connection: one statement if nothing has to go with it, else one transaction. Returns the
 /// positions of those that were written.
 ///
@@ -307,28 +196,4 @@ pub(crate) fn by_projection<'a>(
         }
     }
     groups.into_values().collect()
-}
-
-fn verdict(error: &StoreError) -> Committed {
-    if error.is_refusal() {
-        return Committed::Refused(describe(error));
-    }
-    tracing::error!(error = error as &dyn std::error::Error, "the database does not take a result");
-    Committed::Unwritten
-}
-
-fn answer(pending: Pending, outcome: Committed) {
-    // The executor may have been cancelled meanwhile; then nobody is waiting, and nobody needs to.
-    drop(pending.reply.send(outcome));
-}
-
-fn describe(error: &StoreError) -> String {
-    match error {
-        StoreError::Database { operation, source } => format!("{operation}: {source}"),
-        StoreError::Corrupt { .. } | StoreError::Encode(_) => error.to_string(),
-    }
-}
-
-fn reconnect_delay(attempt: u32) -> Duration {
-    Backoff { base_ms: 50, factor: 2.0, cap_ms: 1_000 }.delay(attempt, random_fraction(), None)
 }

@@ -79,13 +79,31 @@ impl StoreError {
     /// cancelled statement, a bug in a statement) says nothing about the value.
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::Database { operation, .. } if *operation == STEP_SQL => true,
+            Self::Database { .. } if self.is_of_step() => true,
             Self::Database { source: sqlx::Error::Database(error), .. } => error
                 .code()
                 .is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class))),
             Self::Database { source, .. } => matches!(source, sqlx::Error::Encode(_)),
             Self::Corrupt { .. } | Self::Encode(_) => true,
         }
+    }
+
+    /// Whether a statement raised it that the server was at work on, though it may pass: a conflict, or something it
+    /// ran out of. Raised by what a step handed over, it may as well never pass.
+    pub(crate) fn is_raised(&self) -> bool {
+        match self {
+            Self::Database { source: sqlx::Error::Database(error), .. } => {
+                // Not a server that has no connection to spare.
+                let raised = |code: &str| ["40", "53", "58"].iter().any(|class| code.starts_with(class));
+                error.code().is_some_and(|code| raised(&code) && code != "53300")
+            }
+            Self::Database { .. } | Self::Corrupt { .. } | Self::Encode(_) => false,
+        }
+    }
+
+    /// Whether the SQL that a step handed over failed.
+    pub(crate) fn is_of_step(&self) -> bool {
+        matches!(self, Self::Database { operation, .. } if *operation == STEP_SQL)
     }
 
     /// Whether trying again later may help: the connection or the server went away.

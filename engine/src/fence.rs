@@ -67,4 +67,13 @@ impl Fence {
     pub async fn closed(&self) {
         self.shared.token.cancelled().await;
     }
+
+    /// Waits for `answer` no longer than the lease is sure to hold, and not once it is gone. `None`: none came.
+    pub async fn while_open<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            answer = tokio::time::timeout_at(self.until().into(), answer) => answer.ok(),
+            () = self.closed() => None,
+        }
+    }
 }

@@ -22,6 +22,7 @@ pub mod graph;
 pub mod history;
 pub mod id;
 mod live_row;
+pub mod loan;
 pub mod observe;
 pub mod projection;
 pub mod reaper;

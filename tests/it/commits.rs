@@ -137,6 +137,52 @@ async fn sql_that_fails_in_a_batch_harms_no_other() {
     engine.finish().await;
 }
 
+/// A function that steps call: it raises what PostgreSQL raises where transactions get in each other's way.
+async fn conflict(engine: &TestEngine, raised_when: &str) {
+    let function = format!(
+        "CREATE TABLE watered (run uuid PRIMARY KEY);
+         CREATE SEQUENCE tries;
+         CREATE FUNCTION conflict(run uuid) RETURNS void LANGUAGE plpgsql AS $$
+         BEGIN
+             IF {raised_when} THEN RAISE 'in the way' USING ERRCODE = 'serialization_failure'; END IF;
+             INSERT INTO watered VALUES (run);
+         END $$"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(function)).execute(&engine.pool).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sql_that_always_raises_a_conflict_harms_no_other_and_fails_its_run() {
+    let engine = TestEngine::builder().start().await;
+    conflict(&engine, "run IS NULL").await;
+    let runs = engine.enqueue_many(20).await;
+    let poison = runs[3];
+    let (bad, good) = ("SELECT conflict(NULL), $1::uuid", "SELECT conflict($1)");
+    let sql = move |run| Act::Sql(if run == poison { bad } else { good });
+    advance_together(&engine, 20, sql).await;
+    for run in runs {
+        let expected = if run == poison { RunStatus::Failed } else { RunStatus::Completed };
+        assert_eq!(engine.status(run).await, expected);
+    }
+    assert_eq!(engine.error_code(poison).await.as_deref(), Some("checkpoint_refused"));
+    assert_eq!(engine.script.calls_of(poison, "water").len(), 1, "its SQL was tried again, not the step");
+    engine.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflict_that_passes_is_waited_out() {
+    let engine = TestEngine::builder().start().await;
+    conflict(&engine, "nextval('tries') < 5").await;
+    let run = engine.enqueue().await;
+    let ended = advance_together(&engine, 1, |_| Act::Sql("SELECT conflict($1)")).await;
+    assert_eq!(ended, [Ended::Closed]);
+    assert_eq!(engine.status(run).await, RunStatus::Completed);
+    let tries: i64 =
+        sqlx::query_scalar("SELECT last_value FROM tries").fetch_one(&engine.pool).await.unwrap();
+    assert_eq!(tries, 5);
+    engine.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_projection_changes_in_the_transaction_of_the_checkpoint() {
     let engine = ledger_engine().await;
@@ -284,7 +330,8 @@ async fn loses_a_claim(then: &[(Cut, &'static str)]) {
         .await;
     let proxy = Proxy::before(&engine.url()).await;
     engine.enqueue_many(5).await;
-    proxy.cut(Cut::Result, "created");
+    // Only a claim answers with an input.
+    proxy.cut(Cut::Result, "plants");
     then.iter().for_each(|(cut, needle)| proxy.cut(*cut, needle));
     engine.add_worker_at(&proxy.url(&engine.url())).await;
     engine.drain().await;

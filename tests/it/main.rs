@@ -26,6 +26,7 @@ mod restart;
 mod retries;
 mod schedules;
 mod shutdown;
+mod silence;
 mod support;
 mod tampering;
 mod upkeep;

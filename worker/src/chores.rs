@@ -1,23 +1,62 @@
 //! What some worker has to do now and then: reap, fire schedules, unblock, line up, sweep, create partitions.
 //!
-//! One statement looks whether there is anything to do, so that an idle system hardly asks.
+//! One statement looks whether there is anything to do, so that an idle system hardly asks. Taking over from the dead
+//! comes first; no chore that fails, or has much to catch up on, keeps another from being done.
 
-use crate::session::{Session, connection, log_failure, pause};
+use crate::session::{Session, pause, unanswered};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 use ticketflow_engine::{
-    StoreError, reaper, scheduler,
+    StoreError,
+    loan::Loan,
+    reaper::{self, ReapError},
+    scheduler,
     store::{claim, lease, limit, stats},
 };
 use tokio_util::sync::CancellationToken;
 
 /// How often what grows by the month is looked after.
 const UPKEEP_EVERY: Duration = Duration::from_hours(6);
+/// Rows that a chore's statement takes at most; as many as that, and there are likely more.
+const FULL_BATCH: u64 = 1_000;
 
 pub(crate) struct Chores {
     session: Arc<Session>,
+}
+
+/// A chore that one statement does a batch of.
+#[derive(Debug, Clone, Copy)]
+enum Chore {
+    Unblock,
+    LineUp,
+    SweepIdempotency,
+    CreatePartitions,
+    SweepKeys,
+}
+
+impl Chore {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Unblock => "unblock runs",
+            Self::LineUp => "line up runs",
+            Self::SweepIdempotency => "sweep idempotency keys",
+            Self::CreatePartitions => "create partitions",
+            Self::SweepKeys => "sweep concurrency keys",
+        }
+    }
+
+    /// How many batches are done at a look; what is left is the next one's.
+    const fn batches(self) -> usize {
+        match self {
+            // What one look makes ready fills no slot yet, so another right after it would make too many ready.
+            Self::Unblock | Self::CreatePartitions | Self::SweepKeys => 1,
+            Self::LineUp => 20,
+            // Keys expire as fast as they once came, which is thousands a second.
+            Self::SweepIdempotency => 100,
+        }
+    }
 }
 
 impl Chores {
@@ -31,10 +70,11 @@ impl Chores {
         let mut upkeep_due = Instant::now();
         loop {
             if self.session.fence.is_open(Instant::now()) {
-                log_failure(self.look().await, "a chore failed");
+                self.look().await;
                 if upkeep_due <= Instant::now() {
                     upkeep_due = Instant::now() + UPKEEP_EVERY;
-                    log_failure(self.upkeep().await, "the upkeep of the tables failed");
+                    self.catch_up(Chore::CreatePartitions).await;
+                    self.catch_up(Chore::SweepKeys).await;
                 }
             }
             if !pause(&ended, interval).await {
@@ -43,58 +83,99 @@ impl Chores {
         }
     }
 
-    async fn look(&self) -> Result<(), StoreError> {
-        let mut connection = connection(self.session.client.pool()).await?;
-        let chores = lease::chores(&mut connection).await?;
-        if chores.unblock {
-            limit::unblock_missed(&mut connection).await?;
-        }
-        while chores.line_up && claim::line_up(&mut connection).await? > 0 {}
-        if chores.sweep {
-            stats::sweep_idempotency(&mut connection).await?;
-        }
-        drop(connection);
+    async fn look(&self) {
+        let chores = match self.in_time(self.due()).await {
+            Ok(chores) => chores,
+            Err(error) => return failed("look for chores", &error),
+        };
         if chores.reap {
-            self.reap().await?;
+            self.reap().await;
         }
         if chores.schedule {
             self.fire().await;
         }
-        Ok(())
+        for (is_due, chore) in [
+            (chores.unblock, Chore::Unblock),
+            (chores.line_up, Chore::LineUp),
+            (chores.sweep, Chore::SweepIdempotency),
+        ] {
+            if is_due {
+                self.catch_up(chore).await;
+            }
+        }
     }
 
-    async fn reap(&self) -> Result<(), StoreError> {
+    async fn due(&self) -> Result<lease::Chores, StoreError> {
+        let mut connection = Loan::of(self.session.client.pool()).await?;
+        let chores = lease::chores(&mut connection).await?;
+        connection.give_back();
+        Ok(chores)
+    }
+
+    async fn reap(&self) {
         let client = &self.session.client;
         loop {
-            let mut connection = connection(client.pool()).await?;
-            match reaper::reap(&mut connection, client.catalog(), client.clock()).await {
-                Ok(0) => return Ok(()),
+            match self.in_time(self.reap_once()).await {
+                Ok(0) => return,
                 Ok(runs) => {
                     tracing::warn!(runs, "took runs over from dead workers");
                     client.wakeup().ready(client.pool(), usize::try_from(runs).unwrap_or(usize::MAX));
                 }
-                Err(error) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "reaping failed");
-                    return Ok(());
-                }
+                Err(error) => return failed("reap", &error),
             }
         }
+    }
+
+    async fn reap_once(&self) -> Result<u64, ReapError> {
+        let client = &self.session.client;
+        let mut connection = Loan::of(client.pool()).await?;
+        let runs = reaper::reap(&mut connection, client.catalog(), client.clock()).await?;
+        connection.give_back();
+        Ok(runs)
     }
 
     async fn fire(&self) {
-        match scheduler::fire_due(&self.session.client).await {
+        let client = &self.session.client;
+        match self.in_time(scheduler::fire_due(client)).await {
             Ok(runs) if runs.is_empty() => {}
-            Ok(runs) => self.session.client.wakeup().ready(self.session.client.pool(), runs.len()),
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a schedule did not fire");
+            Ok(runs) => client.wakeup().ready(client.pool(), runs.len()),
+            Err(error) => failed("fire schedules", &error),
+        }
+    }
+
+    /// Does batches as long as they are full.
+    async fn catch_up(&self, chore: Chore) {
+        for _ in 0..chore.batches() {
+            match self.in_time(self.once(chore)).await {
+                Ok(FULL_BATCH..) => {}
+                Ok(_) => return,
+                Err(error) => return failed(chore.name(), &error),
             }
         }
     }
 
-    /// Partitions for the months to come; counters of keys that nobody uses any more.
-    async fn upkeep(&self) -> Result<(), StoreError> {
-        let mut connection = connection(self.session.client.pool()).await?;
-        stats::create_partitions(&mut connection).await?;
-        limit::sweep_keys(&mut connection).await.map(drop)
+    async fn once(&self, chore: Chore) -> Result<u64, StoreError> {
+        let mut connection = Loan::of(self.session.client.pool()).await?;
+        let done = match chore {
+            Chore::Unblock => limit::unblock_missed(&mut connection).await?,
+            Chore::LineUp => claim::line_up(&mut connection).await?,
+            Chore::SweepIdempotency => stats::sweep_idempotency(&mut connection).await?,
+            Chore::CreatePartitions => stats::create_partitions(&mut connection).await?.unsigned_abs().into(),
+            Chore::SweepKeys => limit::sweep_keys(&mut connection).await?,
+        };
+        connection.give_back();
+        Ok(done)
     }
+
+    /// Waits for the database while this worker's lease holds.
+    async fn in_time<T, E: From<StoreError>>(
+        &self,
+        answer: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        self.session.fence.while_open(answer).await.unwrap_or_else(|| Err(unanswered().into()))
+    }
+}
+
+fn failed(chore: &'static str, error: &(dyn std::error::Error + 'static)) {
+    tracing::warn!(chore, error, "a chore was not done");
 }

@@ -4,9 +4,10 @@
 
 use crate::{
     Shutdown,
-    session::{Session, connection, reconnect_delay},
+    session::{Session, reconnect_delay, unanswered},
 };
 use chrono::{DateTime, Utc};
+use sqlx::Connection;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap},
@@ -17,6 +18,7 @@ use ticketflow_engine::{
     StoreError,
     clock::random_fraction,
     executor::{DEADLINE_GRACE, Ended, ExecutorError},
+    loan::Loan,
     store::{
         claim::{self, ClaimRequest, Claimed, LeasedRun},
         limit,
@@ -113,7 +115,9 @@ impl Claims {
             // Subscribed before looking: a wake-up in between is not lost.
             let wakeup = self.session.client.wakeup().clone();
             let woken = wakeup.woken();
-            match self.look().await {
+            let fence = self.session.fence.clone();
+            let found = fence.while_open(self.look()).await;
+            match found.unwrap_or_else(|| Err(unanswered())) {
                 Ok(Look::Nothing) => {
                     failures = 0;
                     self.rest(woken, quiet).await;
@@ -183,15 +187,19 @@ impl Claims {
         match self.settings.get(queue) {
             Some(settings) if settings.paused => Ok(Claimed::default()),
             Some(settings) if settings.max_leased.is_some() => {
-                let begun = client.pool().begin().await;
+                let mut connection = Loan::of(client.pool()).await?;
+                let begun = connection.begin().await;
                 let mut transaction = begun.map_err(StoreError::database("begin a claim"))?;
                 let claimed = claim::claim_limited(&mut transaction, &request).await?;
                 transaction.commit().await.map_err(StoreError::database("commit a claim"))?;
+                connection.give_back();
                 Ok(claimed)
             }
             Some(_) | None => {
-                let mut connection = connection(client.pool()).await?;
-                claim::claim(&mut connection, &request).await
+                let mut connection = Loan::of(client.pool()).await?;
+                let claimed = claim::claim(&mut connection, &request).await?;
+                connection.give_back();
+                Ok(claimed)
             }
         }
     }
@@ -200,8 +208,9 @@ impl Claims {
         if self.settings_until.is_some_and(|until| Instant::now() < until) {
             return Ok(());
         }
-        let mut connection = connection(self.session.client.pool()).await?;
+        let mut connection = Loan::of(self.session.client.pool()).await?;
         let settings = limit::settings(&mut connection).await?;
+        connection.give_back();
         self.settings = settings.into_iter().map(|queue| (queue.name.clone(), queue)).collect();
         self.settings_until = Some(Instant::now() + SETTINGS_FOR);
         Ok(())
@@ -256,7 +265,13 @@ async fn advance(
     place: OwnedSemaphorePermit,
 ) {
     let (id, epoch) = (run.id, run.epoch);
-    match session.executor.run(run, &shutdown.stop, &shutdown.abort).await {
+    let ended = tokio::select! {
+        biased;
+        ended = session.executor.run(run, &shutdown.stop, &shutdown.abort) => ended,
+        // Even where it waits for the database, which may never answer.
+        () = session.fence.closed() => Ok(Ended::Fenced),
+    };
+    match ended {
         Ok(Ended::Closed | Ended::Stuck) => session.held.end(id, epoch),
         Ok(Ended::Parked { wake_at }) => {
             session.held.end(id, epoch);

@@ -1,8 +1,8 @@
 //! After each beat: puts right what this process and the database think of its runs.
 
-use crate::session::{Session, connection, log_failure};
+use crate::session::{Session, log_failure};
 use std::sync::Arc;
-use ticketflow_engine::{Epoch, RunId, StoreError, store::lease};
+use ticketflow_engine::{Epoch, RunId, StoreError, loan::Loan, store::lease};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +21,7 @@ async fn compare(session: &Session) -> Result<(), StoreError> {
     if !claim_lost && !session.held.any_older_than(interval) {
         return Ok(());
     }
-    let leased = match leased(session).await {
+    let leased = match session.in_time(leased(session)).await {
         Ok(leased) => leased,
         Err(error) => {
             if claim_lost {
@@ -39,6 +39,8 @@ async fn compare(session: &Session) -> Result<(), StoreError> {
 }
 
 async fn leased(session: &Session) -> Result<Vec<(RunId, Epoch)>, StoreError> {
-    let mut connection = connection(session.client.pool()).await?;
-    lease::held(&mut connection, session.id).await
+    let mut connection = Loan::of(session.client.pool()).await?;
+    let leased = lease::held(&mut connection, session.id).await?;
+    connection.give_back();
+    Ok(leased)
 }

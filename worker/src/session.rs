@@ -4,7 +4,7 @@ use crate::{
     Shutdown, WorkerOptions, chores::Chores, claims::Claims, heartbeat::Heartbeat, listener,
     reconcile::reconcile,
 };
-use sqlx::PgPool;
+use sqlx::Connection;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -17,11 +17,17 @@ use ticketflow_engine::{
     committer::Committer,
     executor::Executor,
     fence::Fence,
+    loan::Loan,
     retry::Backoff,
     store::lease::{self, Registration},
 };
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Longest wait for an answer when registering.
+const REGISTER_FOR: Duration = Duration::from_secs(5);
+/// Shortest time that a worker whose lease holds waits for an answer while it puts things in order.
+const LEAST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What ends a worker that was not told to stop.
 #[derive(Debug, Error)]
@@ -183,10 +189,9 @@ impl Session {
             definitions: client.catalog().advertised(),
             capacity: i32::try_from(options.capacity).unwrap_or(i32::MAX),
         };
-        let mut connection = client.pool().acquire().await.map_err(StoreError::database("connect"))?;
-        let sent = Instant::now();
-        let now = lease::register(&mut connection, &registration, options.lease).await?;
-        client.clock().calibrate(now, crate::heartbeat::round_trip(sent));
+        let register = register(client, &registration, options.lease);
+        let sent =
+            tokio::time::timeout(REGISTER_FOR, register).await.unwrap_or_else(|_| Err(unanswered()))?;
         let fence = Fence::open(sent, options.lease);
         let committer = Committer::start(options.committers, client.pool(), client.catalog(), &fence);
         let executor = Executor {
@@ -201,6 +206,20 @@ impl Session {
         tracing::info!(worker.id = %id, worker.name = options.name, "worker registered");
         Ok(Self { id, options, client: client.clone(), executor, fence, held: Held::default() })
     }
+}
+
+/// Makes the worker known; returns when it asked to be.
+async fn register(
+    client: &Client,
+    registration: &Registration,
+    lease: Duration,
+) -> Result<Instant, StoreError> {
+    let mut connection = Loan::of(client.pool()).await?;
+    let sent = Instant::now();
+    let now = lease::register(&mut connection, registration, lease).await?;
+    connection.give_back();
+    client.clock().calibrate(now, crate::heartbeat::round_trip(sent));
+    Ok(sent)
 }
 
 impl Session {
@@ -241,9 +260,13 @@ impl Session {
     /// Lets running steps finish, then hands back what is left.
     async fn drain(&self, running: &TaskTracker, shutdown: &Shutdown) {
         running.close();
-        if let Ok(mut connection) = self.client.pool().acquire().await {
-            log_failure(lease::drain(&mut connection, self.id).await, "cannot say that this worker drains");
-        }
+        let drains = self.in_time(async {
+            let mut connection = Loan::of(self.client.pool()).await?;
+            lease::drain(&mut connection, self.id).await?;
+            connection.give_back();
+            Ok(())
+        });
+        log_failure(drains.await, "cannot say that this worker drains");
         tokio::select! {
             () = running.wait() => {}
             () = shutdown.abort.cancelled() => {}
@@ -252,9 +275,13 @@ impl Session {
         }
         running.wait().await;
         log_failure(self.hand_back_dropped().await, "leases were not handed back; they will be reaped");
-        if let Ok(mut connection) = self.client.pool().acquire().await {
-            log_failure(lease::deregister(&mut connection, self.id).await, "cannot deregister");
-        }
+        let deregistered = self.in_time(async {
+            let mut connection = Loan::of(self.client.pool()).await?;
+            lease::deregister(&mut connection, self.id).await?;
+            connection.give_back();
+            Ok(())
+        });
+        log_failure(deregistered.await, "cannot deregister");
         tracing::info!(worker.id = %self.id, worker.name = self.options.name, "worker stopped");
     }
 
@@ -264,7 +291,7 @@ impl Session {
         if dropped.is_empty() {
             return Ok(());
         }
-        let done = self.hand_back(&dropped).await;
+        let done = self.in_time(self.hand_back(&dropped)).await;
         if done.is_err() {
             self.held.give_back(dropped);
         }
@@ -273,13 +300,34 @@ impl Session {
 
     async fn hand_back(&self, runs: &[(RunId, Epoch)]) -> Result<(), StoreError> {
         let pool = self.client.pool();
-        let mut transaction = pool.begin().await.map_err(StoreError::database("begin to hand runs back"))?;
+        let mut connection = Loan::of(pool).await?;
+        let begun = connection.begin().await;
+        let mut transaction = begun.map_err(StoreError::database("begin to hand runs back"))?;
         let count = lease::hand_back(&mut transaction, self.id, runs).await?;
         transaction.commit().await.map_err(StoreError::database("commit runs handed back"))?;
+        connection.give_back();
         if count > 0 {
             self.client.wakeup().ready(pool, count);
         }
         Ok(())
+    }
+
+    /// Waits for the database for about a lease, but once this worker is declared dead no longer than for a beat.
+    pub(crate) async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let lease = self.options.lease;
+        let answer = if self.fence.is_closed() {
+            tokio::time::timeout(lease / 4, answer).await.ok()
+        } else {
+            tokio::select! {
+                biased;
+                answer = tokio::time::timeout(lease.max(LEAST_PATIENCE), answer) => answer.ok(),
+                () = self.fence.closed() => None,
+            }
+        };
+        answer.unwrap_or_else(|| Err(unanswered()))
     }
 }
 
@@ -299,8 +347,7 @@ pub(crate) async fn pause(cancelled: &CancellationToken, duration: Duration) -> 
     cancelled.run_until_cancelled(tokio::time::sleep(duration)).await.is_some()
 }
 
-pub(crate) async fn connection(
-    pool: &PgPool,
-) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, StoreError> {
-    pool.acquire().await.map_err(StoreError::database("connect"))
+/// The database, or the way to it, swallowed a question.
+pub(crate) fn unanswered() -> StoreError {
+    StoreError::database("answer in time")(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
 }

@@ -188,25 +188,38 @@ async fn unblock(connection: &mut PgConnection, key: &str, count: i64) -> Result
     Ok(())
 }
 
-/// Makes blocked runs of keys with free slots ready, as many as there are slots. Release does that at once where it
-/// can see the run; this, called now and then, catches a run that was blocked while the slot was being given back.
-/// Returns how many.
+/// Makes blocked runs of keys with free slots ready, as many as there are slots, and at most 1,000. Release does that at
+/// once where it can see the run; this, called now and then, catches a run that was blocked while the slot was being
+/// given back. Returns how many.
 ///
 /// # Errors
 /// If the database did not do it.
 pub async fn unblock_missed(connection: &mut PgConnection) -> Result<u64, StoreError> {
     let done = sqlx::query!(
-        "UPDATE live_runs AS run SET state = 'ready'
-         FROM (
-             SELECT blocked.bucket, blocked.id, key.max_leased - key.leased AS free,
-                 row_number() OVER (
-                     PARTITION BY blocked.concurrency_key ORDER BY blocked.priority, blocked.wake_at
-                 ) AS rank
-             FROM live_runs AS blocked LEFT JOIN concurrency_keys AS key ON key.key = blocked.concurrency_key
-             WHERE blocked.state = 'blocked'
-         ) AS next
-         WHERE next.rank <= coalesce(next.free, next.rank)
-             AND run.bucket = next.bucket AND run.id = next.id AND run.state = 'blocked'",
+        "WITH open AS (
+             SELECT blocked.concurrency_key, key.max_leased - key.leased AS free
+             FROM (SELECT DISTINCT concurrency_key FROM live_runs WHERE state = 'blocked') AS blocked
+             LEFT JOIN concurrency_keys AS key ON key.key = blocked.concurrency_key
+             WHERE key.max_leased IS NULL OR key.leased < key.max_leased
+         ), next AS (
+             SELECT first.bucket, first.id
+             FROM open CROSS JOIN LATERAL (
+                 SELECT bucket, id FROM live_runs
+                 WHERE state = 'blocked' AND concurrency_key = open.concurrency_key
+                 ORDER BY priority, wake_at
+                 LIMIT least(open.free, 1000)
+             ) AS first
+             LIMIT 1000
+         ), locked AS (
+             -- Whoever holds a lock knows better; waiting for it could only be in vain.
+             SELECT run.bucket, run.id
+             FROM live_runs AS run JOIN next ON run.bucket = next.bucket AND run.id = next.id
+             WHERE run.state = 'blocked'
+             ORDER BY run.bucket, run.id
+             FOR UPDATE OF run SKIP LOCKED
+         )
+         UPDATE live_runs AS run SET state = 'ready'
+         FROM locked WHERE run.bucket = locked.bucket AND run.id = locked.id",
     )
     .execute(connection)
     .await

@@ -3,6 +3,7 @@
 use super::Gate;
 use std::{
     collections::VecDeque,
+    pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -33,6 +34,8 @@ struct Orders {
     next: Mutex<VecDeque<(Cut, &'static [u8])>>,
     hold: Mutex<Option<(&'static [u8], Arc<Gate>)>>,
     cuts: AtomicUsize,
+    /// Of the connections made from now on: cancelled, they swallow what is sent.
+    silence: Mutex<CancellationToken>,
 }
 
 /// The proxy.
@@ -79,6 +82,16 @@ impl Proxy {
         gate
     }
 
+    /// From now on every connection stays open and swallows what is sent, as behind a router that lost its way.
+    pub(crate) fn silence(&self) {
+        self.orders.silence.lock().unwrap_or_else(PoisonError::into_inner).cancel();
+    }
+
+    /// New connections work again. Those of before stay silent.
+    pub(crate) fn end_silence(&self) {
+        *self.orders.silence.lock().unwrap_or_else(PoisonError::into_inner) = CancellationToken::new();
+    }
+
     /// How many connections were cut.
     pub(crate) fn cuts(&self) -> usize {
         self.orders.cuts.load(Ordering::SeqCst)
@@ -110,15 +123,20 @@ fn relay(client: TcpStream, server: TcpStream, orders: &Arc<Orders>) {
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let (doomed, over) = (Arc::new(AtomicBool::new(false)), CancellationToken::new());
+    let silence = orders.silence.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let up = upstream(from_client, to_server, orders.clone(), doomed.clone());
     let down = downstream(from_server, to_client, orders.clone(), doomed);
-    tokio::spawn(ending(over.clone(), up));
-    tokio::spawn(ending(over, down));
+    tokio::spawn(ending(over.clone(), silence.clone(), up));
+    tokio::spawn(ending(over, silence, down));
 }
 
 /// Where one direction ends, the other does: both ends see the connection closed.
-async fn ending(over: CancellationToken, direction: impl Future<Output = ()>) {
-    over.run_until_cancelled(direction).await;
+async fn ending(over: CancellationToken, silence: CancellationToken, direction: impl Future<Output = ()>) {
+    let mut direction = pin!(direction);
+    if silence.run_until_cancelled(over.run_until_cancelled(&mut direction)).await.is_none() {
+        // Not dropped: neither end sees the connection closed.
+        over.cancelled().await;
+    }
     over.cancel();
 }
 
