@@ -29,4 +29,5 @@ mod shutdown;
 mod support;
 mod tampering;
 mod upkeep;
+mod versions;
 mod waiting;
