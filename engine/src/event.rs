@@ -203,6 +203,9 @@ pub struct Resumed {
     /// Checkpoints the operator replaced.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub edited: BTreeMap<StepName, Box<RawValue>>,
+    /// With `from_step`: signals sent until then, which were meant for what the run did before.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub signals_seen: i32,
 }
 
 /// Payload of [`EventKind::Migrated`].
@@ -214,6 +217,14 @@ pub struct Migrated {
     pub to_version: i32,
     /// Step of that version to go on from.
     pub to_step: StepName,
+    /// Signals sent until then, which were meant for what the run did before.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub signals_seen: i32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it serializes by reference")]
+const fn is_zero(number: &i32) -> bool {
+    *number == 0
 }
 
 /// Payload of [`EventKind::Completed`].

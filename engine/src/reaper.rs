@@ -42,13 +42,14 @@ pub enum ReapError {
     Store(#[from] StoreError),
 }
 
-/// Reaps once; returns how many runs changed hands.
+/// Reaps runs of the definitions in `catalog` once; returns how many changed hands. Those of other definitions are left
+/// to workers that know their policies and projections.
 ///
 /// # Errors
 /// If the database did not do it, or a log does not fold.
 pub async fn reap(connection: &mut PgConnection, catalog: &Catalog, clock: &Clock) -> Result<u64, ReapError> {
     let mut transaction = connection.begin().await.map_err(StoreError::database("begin to reap"))?;
-    let orphans = lease::orphans(&mut transaction, BATCH).await?;
+    let orphans = lease::orphans(&mut transaction, &catalog.advertised(), BATCH).await?;
     let mut commits = Vec::with_capacity(orphans.len());
     for orphan in orphans {
         match prepare(&mut transaction, &orphan, catalog, clock).await {

@@ -15,7 +15,7 @@
 
 use crate::{
     error::IllegalTransition,
-    event::{Created, Event, SignalReceived},
+    event::{Created, Event, Migrated, Resumed, SignalReceived},
     id::{DefinitionId, StepName},
     status::{LiveState, RunStatus},
 };
@@ -87,7 +87,10 @@ pub struct RunState {
     pub visits: BTreeMap<StepName, u32>,
     /// The same since an operator last set the run to a step: what loops are limited by.
     pub rounds: BTreeMap<StepName, u32>,
-    /// Numbers of the signals consumed.
+    /// Signals up to this number were sent before an operator last set the run to a step. They were meant for what it
+    /// did before: an approval of a draft says nothing about the next draft.
+    pub past_signals: i32,
+    /// Numbers of the later signals consumed.
     pub consumed: BTreeSet<i32>,
     /// What ended the step's last sleep or wait. Stays over failed attempts, for it comes only once.
     pub arrival: Option<Arrival>,
@@ -170,6 +173,7 @@ impl RunState {
             crashes: 0,
             visits: BTreeMap::new(),
             rounds: BTreeMap::new(),
+            past_signals: 0,
             consumed: BTreeSet::new(),
             arrival: None,
         }
@@ -199,9 +203,15 @@ impl RunState {
     }
 
     /// An operator sets the run to a step: its loops may begin anew.
-    fn set_to(mut self, step: StepName, phase: Phase) -> Self {
+    fn set_to(mut self, step: StepName) -> Self {
         self.rounds = BTreeMap::new();
-        self.enter(step, phase)
+        self.enter(step, Phase::Runnable)
+    }
+
+    fn forget_signals(mut self, seen: i32) -> Self {
+        self.past_signals = self.past_signals.max(seen);
+        self.consumed.retain(|number| *number > seen);
+        self
     }
 
     fn arrive(mut self, arrival: Arrival) -> Self {
@@ -245,7 +255,8 @@ impl RunState {
             | Phase::Cancelled
             | Phase::Completed => return None,
         }
-        self.consumed.insert(received.number).then(|| self.arrive(Arrival::Signal(received.clone())))
+        let fresh = received.number > self.past_signals && self.consumed.insert(received.number);
+        fresh.then(|| self.arrive(Arrival::Signal(received.clone())))
     }
 
     fn pause(self) -> Self {
@@ -253,16 +264,16 @@ impl RunState {
         self.rest(Phase::Paused { before })
     }
 
-    fn resume(self, from_step: Option<&StepName>) -> Option<Self> {
-        match (self.phase.clone(), from_step) {
+    fn resume(self, resumed: &Resumed) -> Option<Self> {
+        match (self.phase.clone(), &resumed.from_step) {
             (Phase::Paused { before }, None) => Some(self.rest(*before)),
             (Phase::Paused { .. } | Phase::Failed | Phase::Cancelled, Some(step)) => {
-                Some(self.set_to(step.clone(), Phase::Runnable))
+                Some(self.set_to(step.clone()).forget_signals(resumed.signals_seen))
             }
             (Phase::Failed | Phase::Cancelled, None) => {
                 // Where it stood, it still has what it waited for.
                 let (step, arrival) = (self.step.clone(), self.arrival.clone());
-                Some(Self { arrival, ..self.set_to(step, Phase::Runnable) })
+                Some(Self { arrival, ..self.set_to(step) })
             }
             (
                 Phase::Runnable
@@ -291,10 +302,10 @@ impl RunState {
     }
 
     /// Paused it stays paused, and goes on there once it is resumed.
-    fn migrate(mut self, to_version: i32, to_step: &StepName) -> Self {
+    fn migrate(mut self, migrated: &Migrated) -> Self {
         let paused = matches!(self.phase, Phase::Paused { .. });
-        self.definition.version = to_version;
-        let moved = self.set_to(to_step.clone(), Phase::Runnable);
+        self.definition.version = migrated.to_version;
+        let moved = self.set_to(migrated.to_step.clone()).forget_signals(migrated.signals_seen);
         if paused { moved.pause() } else { moved }
     }
 }
@@ -321,9 +332,9 @@ pub fn transition(state: RunState, event: &Event) -> Result<RunState, IllegalTra
         Event::Noted(_) if phase.can_be_held() => state,
         Event::Annotated(_) => state,
         Event::Paused(_) if phase.can_be_held() => state.pause(),
-        Event::Resumed(resumed) => state.resume(resumed.from_step.as_ref()).ok_or(refused)?,
+        Event::Resumed(resumed) => state.resume(resumed).ok_or(refused)?,
         Event::RetriedNow(_) => state.retry_now().ok_or(refused)?,
-        Event::Migrated(migrated) if phase.is_open() => state.migrate(migrated.to_version, &migrated.to_step),
+        Event::Migrated(migrated) if phase.is_open() => state.migrate(migrated),
         Event::Cancelled(_) if phase.is_open() => state.rest(Phase::Cancelled),
         Event::Failed(_) if phase.can_be_held() => state.rest(Phase::Failed),
         Event::Completed(_) if matches!(phase, Phase::Finishing) => state.rest(Phase::Completed),

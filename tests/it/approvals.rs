@@ -73,3 +73,31 @@ async fn a_decision_is_late_once_the_ticket_was_escalated_and_not_before() {
     assert_eq!(worker.stop().await, 0);
     app.finish().await;
 }
+
+/// The decision was made on a draft that an operator then threw away.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_of_a_draft_says_nothing_about_the_next_draft() {
+    let app = TestApp::start().await;
+    let worker = app.worker(&[]);
+    let id = submit_refund(&app, "INV-2026-0044").await;
+    reaches(&app, &id, "awaiting_approval").await;
+    let act = async |action: &str, body: Value| {
+        let (status, answer) = app.post(&format!("/tickets/{id}/{action}"), &body).await;
+        assert!(status.is_success(), "{answer}");
+    };
+    act("pause", json!({ "reason": "the amount looks wrong" })).await;
+    let decision = json!({ "approved": true, "decided_by": "agent-7" });
+    let (status, answer) = app.post(&format!("/approvals/{id}/decide"), &decision).await;
+    assert!(status.is_success(), "{answer}");
+    act("resume", json!({ "reason": "draft it again", "from_step": "draft" })).await;
+    until("the new draft waits for a person", || async {
+        let (_, events) = app.get(&format!("/tickets/{id}/events")).await;
+        let asked = events.as_array().unwrap().iter();
+        asked.filter(|event| event["event_type"] == "approval_requested").count() == 2
+            && app.get(&format!("/tickets/{id}")).await.1["status"] == "awaiting_approval"
+    })
+    .await;
+    approve(&app, &id).await;
+    assert_eq!(worker.stop().await, 0);
+    app.finish().await;
+}

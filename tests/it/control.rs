@@ -1,16 +1,13 @@
 //! Operators' actions on a run in each state it can be in.
 
-use crate::support::{
-    Act, Gate, TestEngine,
-    greenhouse::{GREENHOUSE, at_once, greenhouse},
-    hand::HandWorker,
-    seconds,
+use crate::{
+    support::{Act, Gate, TestEngine, hand::HandWorker, seconds},
+    versions::{both_versions, old_version},
 };
 use std::{collections::BTreeMap, sync::Arc};
 use ticketflow_engine::{
-    Catalog, ControlError, Definition, RunId, StepName,
+    ControlError, RunId, StepName,
     executor::Ended,
-    input,
     status::{LiveState, RunStatus},
     store::control,
 };
@@ -82,10 +79,6 @@ impl Scene {
         assert_eq!(worker.work().await, (self.run, Ended::Closed));
         assert_eq!(self.engine.status(self.run).await, RunStatus::Completed);
     }
-}
-
-fn old_version(script: &crate::support::Script) -> Catalog {
-    Catalog::new([greenhouse(1, script, at_once()).build().unwrap()]).unwrap()
 }
 
 fn advice(result: Result<(), ControlError>) -> String {
@@ -249,25 +242,6 @@ async fn a_run_can_be_forked_in_every_state_and_is_left_as_it_is() {
     }
 }
 
-/// Version 2 waters by what was measured, without a plan.
-fn both_versions(script: &crate::support::Script) -> Catalog {
-    use crate::support::greenhouse::{Measure, Order, Ship, Water};
-    let old = greenhouse(1, script, at_once()).build().unwrap();
-    let new = Definition::builder::<Order>(GREENHOUSE, 2)
-        .step(Measure(script.clone()), input::<Order>())
-        .step(Water(script.clone()), ticketflow_engine::output::<Measure>())
-        .step(Ship(script.clone()), ticketflow_engine::output::<Water>())
-        .build()
-        .unwrap();
-    Catalog::new([old, new]).unwrap()
-}
-
-/// Enqueues a run of version 1 as a process would that does not know version 2 yet.
-async fn enqueue_old(engine: &TestEngine) -> RunId {
-    let client = engine.client_of(old_version(&engine.script));
-    client.enqueue(TestEngine::request("north")).await.unwrap().run()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_can_be_migrated_in_every_state() {
     for state in STATES {
@@ -283,44 +257,6 @@ async fn a_run_can_be_migrated_in_every_state() {
         assert!(scene.engine.script.calls_of(scene.run, "harvest").is_empty());
         scene.engine.finish().await;
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_fork_stays_on_the_version_of_its_parent() {
-    let engine = TestEngine::builder().catalog(both_versions).workers(1).start().await;
-    let run = enqueue_old(&engine).await;
-    engine.ends(run, RunStatus::Completed).await;
-    let from = StepName::new("harvest");
-    let fork =
-        engine.client.fork(run, &TestEngine::operator(), "a test", from, BTreeMap::new()).await.unwrap();
-    engine.ends(fork, RunStatus::Completed).await;
-    let header = control::header(&mut *engine.connection().await, fork, false).await.unwrap().unwrap();
-    assert_eq!(header.definition.version, 1);
-    engine.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn new_runs_get_the_newest_version_and_old_ones_keep_theirs() {
-    let engine = TestEngine::builder().catalog(both_versions).workers(1).start().await;
-    let (old, new) = (enqueue_old(&engine).await, engine.enqueue().await);
-    engine.ends(old, RunStatus::Completed).await;
-    engine.ends(new, RunStatus::Completed).await;
-    assert_eq!(engine.amount(old, "ship").await, Some(124));
-    assert_eq!(engine.amount(new, "ship").await, Some(31));
-    engine.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_of_an_unknown_version_is_left_to_workers_that_know_it() {
-    let mut engine = TestEngine::builder().catalog(both_versions).start().await;
-    let run = engine.enqueue().await;
-    let both = std::mem::replace(&mut engine.catalog, old_version(&engine.script));
-    assert!(engine.hand("old").await.claim(1).await.is_empty());
-    engine.catalog = both;
-    let stats = ticketflow_engine::store::stats::queue(&mut *engine.connection().await).await.unwrap();
-    assert_eq!(stats.unclaimable, 1);
-    assert_eq!(engine.hand("new").await.work().await, (run, Ended::Closed));
-    engine.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,4 +30,5 @@ mod silence;
 mod support;
 mod tampering;
 mod upkeep;
+mod versions;
 mod waiting;

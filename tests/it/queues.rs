@@ -341,6 +341,23 @@ async fn due_sleepers_of_a_full_key_do_not_hold_up_other_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_keys_limit_holds_for_runs_that_are_resumed_after_its_counter_was_swept() {
+    let engine = TestEngine::builder().catalog(one_per_bed).start().await;
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        let run = engine.enqueue_in_bed("north").await;
+        engine.client.cancel(run, &TestEngine::operator(), "frost").await.unwrap();
+        runs.push(run);
+    }
+    assert_eq!(limit::sweep_keys(&mut *engine.connection().await).await.unwrap(), 1);
+    for run in runs {
+        engine.resume(run, None).await;
+    }
+    assert_eq!(engine.hand("gardener").await.claim(10).await.len(), 1);
+    engine.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_limit_that_comes_and_goes_while_runs_are_held_leaves_the_counters_right() {
     let engine = TestEngine::builder().start().await;
     let runs = engine.enqueue_many(4).await;

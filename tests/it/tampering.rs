@@ -165,6 +165,25 @@ async fn a_wait_that_nobody_ends_is_found() {
     engine.close().await;
 }
 
+/// A run that a living worker forgot, and one that was set aside and never let in again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_held_or_blocked_for_no_reason_is_found() {
+    let engine = TestEngine::builder().start().await;
+    let (forgotten, blocked) = (engine.enqueue().await, engine.enqueue().await);
+    engine.hand("gardener").await.claim_one().await;
+    let spoil = "WITH free AS (INSERT INTO concurrency_keys (key, max_leased) VALUES ('bed', 1))
+        UPDATE live_runs SET deadline_at = deadline_at - interval '1 h', wake_at = wake_at - interval '2 h',
+            concurrency_key = CASE state WHEN 'ready' THEN 'bed' END,
+            state = CASE state WHEN 'ready' THEN 'blocked' ELSE state END";
+    sqlx::query(spoil).execute(&engine.pool).await.unwrap();
+    let report = engine.audit().await;
+    let found: Vec<_> =
+        report.violations.iter().map(|violation| (violation.invariant, violation.run)).collect();
+    assert!(found.contains(&(Invariant::I8, Some(forgotten))), "{report:?}");
+    assert!(found.contains(&(Invariant::I8, Some(blocked))), "{report:?}");
+    engine.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_counter_that_counts_wrongly_is_found() {
     let engine = TestEngine::builder().start().await;

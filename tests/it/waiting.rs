@@ -240,6 +240,30 @@ async fn a_signal_sent_while_the_run_is_paused_is_not_lost() {
     engine.finish().await;
 }
 
+/// It was meant for what the run did before: an approval of a draft is none of the next draft.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_sent_before_an_operator_set_the_run_back_is_of_the_past() {
+    let engine = TestEngine::builder().script(wait_for_inspector).start().await;
+    let (client, operator) = (&engine.client, TestEngine::operator());
+    let run = engine.enqueue().await;
+    let worker = engine.hand("gardener").await;
+    worker.work().await;
+    client.pause(run, &operator, "wrong bed").await.unwrap();
+    engine.signal(run, "inspection", 3).await;
+    engine.resume(run, Some("measure")).await;
+    assert!(matches!(worker.work().await.1, Ended::Parked { .. }), "it waits for another inspection");
+    // The same where the signal had been taken into account, but the run was ended before a worker saw it.
+    engine.signal(run, "inspection", 4).await;
+    client.cancel(run, &operator, "wrong plants").await.unwrap();
+    engine.resume(run, Some("measure")).await;
+    assert!(matches!(worker.work().await.1, Ended::Parked { .. }), "it waits for another inspection");
+    engine.signal(run, "inspection", 5).await;
+    assert_eq!(worker.work().await, (run, Ended::Closed));
+    let heard = arrivals(&engine, run);
+    assert_eq!(heard.into_iter().flatten().collect::<Vec<_>>(), ["5"]);
+    engine.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_whose_worker_died_before_taking_it_is_not_lost() {
     let engine = TestEngine::builder().script(wait_for_inspector).start().await;

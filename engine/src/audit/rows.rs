@@ -76,7 +76,12 @@ async fn stuck(connection: &mut PgConnection, bounds: Bounds, report: &mut Repor
     let rows = sqlx::query!(
         r#"SELECT run.id AS "id: RunId", run.state FROM live_runs AS run
            LEFT JOIN workers AS worker ON worker.id = run.worker_id
-           WHERE (run.state = 'leased' AND (worker.id IS NULL OR worker.expires_at < engine_now() - $2::interval))
+           WHERE (run.state = 'leased' AND (
+                   worker.id IS NULL OR least(worker.expires_at, run.deadline_at) < engine_now() - $2::interval
+               ))
+              OR (run.state = 'blocked' AND run.wake_at < engine_now() - $1::interval AND EXISTS (
+                   SELECT FROM concurrency_keys WHERE key = run.concurrency_key AND leased < max_leased
+               ))
               OR (run.state IN ('ready', 'sleeping', 'waiting') AND run.wake_at < engine_now() - $1::interval
                   AND NOT EXISTS (SELECT FROM queues WHERE name = run.queue AND (paused OR max_leased IS NOT NULL))
                   AND EXISTS (

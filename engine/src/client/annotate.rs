@@ -30,6 +30,7 @@ impl Client {
         note: Note,
     ) -> Result<(), ControlError> {
         let Locked { live, history, epoch: last, .. } = lock(connection, run).await?;
+        self.definition(&history.state.definition)?;
         let epoch = live.as_ref().map_or(last, |live| live.epoch);
         let stamp =
             Stamp { epoch, attempt: 0, actor: actor.clone(), duration_ms: None, at: self.clock.now() };

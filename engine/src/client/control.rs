@@ -14,7 +14,7 @@ use crate::{
     store::{
         advance::Advance,
         control::{self, Header, LiveRow},
-        event,
+        event, limit,
     },
     wire::Need,
     workflow::Definition,
@@ -33,6 +33,8 @@ pub(super) struct Locked {
     pub(super) history: History,
     /// Epoch of the last event.
     pub(super) epoch: Epoch,
+    /// Signals sent so far.
+    pub(super) signals: i32,
 }
 
 impl Client {
@@ -80,7 +82,8 @@ impl Client {
         let mut transaction = connection.begin().await.map_err(StoreError::database("begin to resume"))?;
         let locked = lock(&mut transaction, run).await?;
         self.check_resume(&locked.history, from_step.as_ref(), &edited)?;
-        let event = Event::Resumed(Resumed { reason: reason.to_owned(), from_step, edited });
+        let signals_seen = if from_step.is_some() { locked.signals } else { 0 };
+        let event = Event::Resumed(Resumed { reason: reason.to_owned(), from_step, edited, signals_seen });
         let advice = "only a paused, failed or cancelled run can be resumed; a completed one can be forked";
         let commit = self.write(&mut transaction, locked, actor, event, advice).await?;
         transaction.commit().await.map_err(StoreError::database("commit a resume"))?;
@@ -107,7 +110,9 @@ impl Client {
         let target = DefinitionId::new(&locked.header.definition.workflow, to_version);
         let definition = self.definition(&target)?;
         check_ready(&definition, &to_step, |step| locked.history.has_checkpoint(step))?;
-        let event = Event::Migrated(Migrated { reason: reason.to_owned(), to_version, to_step });
+        let signals_seen = locked.signals;
+        let event =
+            Event::Migrated(Migrated { reason: reason.to_owned(), to_version, to_step, signals_seen });
         let commit =
             self.write(&mut transaction, locked, actor, event, "only a live run can be migrated").await?;
         control::set_version(&mut transaction, run, to_version).await?;
@@ -143,7 +148,7 @@ impl Client {
         event: Event,
         advice: &str,
     ) -> Result<Commit, ControlError> {
-        let Locked { header, live, mut history, epoch } = locked;
+        let Locked { header, live, mut history, epoch, signals } = locked;
         let status = history.state.phase.name();
         let (seq, epoch) = (history.seq, live.as_ref().map_or(epoch, |row| row.epoch));
         let stamp = Stamp {
@@ -157,6 +162,8 @@ impl Client {
         let refused =
             |advice: &str| ControlError::Conflict { run: header.id, status, advice: advice.to_owned() };
         history.apply(&record).map_err(|_| refused(advice))?;
+        // Whoever does not know the definition does not know its projection, and would leave that behind.
+        let definition = self.definition(&history.state.definition)?;
         let started = live.as_ref().filter(|_| !starts_over(&record.event)).map_or(0, |row| row.attempt);
         let advance = Advance {
             run: header.id,
@@ -177,7 +184,8 @@ impl Client {
             concurrency_key: header.concurrency_key.clone(),
         };
         if live.is_none() {
-            self.reopen(connection, &header, &commit).await?;
+            let limit = definition.concurrency.as_ref().map(|rule| rule.limit);
+            self.reopen(connection, &header, &commit, signals, limit).await?;
         } else if write_commits(connection, &self.catalog, &[&commit]).await?.is_empty() {
             // The row is locked, so only a bug could have moved it.
             return Err(refused("it moved while it was locked; try again"));
@@ -191,10 +199,14 @@ impl Client {
         connection: &mut PgConnection,
         header: &Header,
         commit: &Commit,
+        signals: i32,
+        key_limit: Option<i32>,
     ) -> Result<(), ControlError> {
         let events = &commit.advance.events;
+        if let (Some(key), Some(most)) = (&header.concurrency_key, key_limit) {
+            limit::ensure_key(connection, key, most).await?;
+        }
         control::append_closed(connection, header.id, events).await?;
-        let signals = control::signal_count(connection, header.id).await?;
         control::reopen(connection, header, &commit.advance, signals).await?;
         let change = Change { run: header.id, events };
         project(connection, &self.catalog, std::iter::once((&commit.definition, change))).await?;
@@ -295,5 +307,9 @@ pub(super) async fn lock(connection: &mut PgConnection, run: RunId) -> Result<Lo
     let log = event::load(connection, run, -1).await?;
     let history = History::fold(run, &log).map_err(|source| ControlError::Illegal { run, source })?;
     let epoch = log.last().map_or(Epoch(0), |last| last.epoch);
-    Ok(Locked { header, live, history, epoch })
+    let signals = match &live {
+        Some(live) => live.signal_count,
+        None => control::signal_count(connection, run).await?,
+    };
+    Ok(Locked { header, live, history, epoch, signals })
 }

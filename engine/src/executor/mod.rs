@@ -154,12 +154,13 @@ impl Executor {
     }
 
     async fn pending_signal(&self, held: &Held, name: &str) -> Result<Option<SignalReceived>, StoreError> {
-        if held.lease.signal_count == 0 {
+        if held.lease.signal_count == held.history.state.past_signals {
             return Ok(None);
         }
         let mut connection =
             self.pool.acquire().await.map_err(StoreError::database("connect for signals"))?;
-        signal::pending(&mut connection, held.lease.id, name, &held.history.state.consumed).await
+        let state = &held.history.state;
+        signal::pending(&mut connection, held.lease.id, name, state.past_signals, &state.consumed).await
     }
 }
 

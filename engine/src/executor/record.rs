@@ -36,7 +36,9 @@ impl Executor {
                 Committed::Fenced => return Ok(Some(Ended::Fenced)),
                 Committed::MovedOn { signal_count } => {
                     held.lease.signal_count = signal_count;
-                    self.catch_up(held).await?;
+                    if !self.catch_up(held).await? {
+                        return Ok(Some(Ended::Fenced));
+                    }
                 }
                 // Left leased, its deadline brings it back, at a pace that harms nobody.
                 Committed::Unwritten => return Ok(Some(Ended::Stuck)),
@@ -92,11 +94,17 @@ impl Executor {
     /// The live row as this worker leaves it: its own as long as a step can run.
     fn row_after(&self, held: &Held, history: &History) -> RowAfter {
         let state = &history.state;
-        let attempt = match (state.stays(&held.history.state), state.phase.effect()) {
-            (true, Effect::Run) => held.attempt,
-            (false, Effect::Run) => 1,
-            _ if matches!(state.phase, Phase::Backoff { .. }) => held.attempt,
-            _ => 0,
+        let attempt = match &state.phase {
+            Phase::Runnable if !state.stays(&held.history.state) => 1,
+            Phase::Runnable | Phase::Backoff { .. } => held.attempt,
+            // Called again, a step begins anew; the others call none.
+            Phase::Sleeping { .. }
+            | Phase::Waiting { .. }
+            | Phase::Paused { .. }
+            | Phase::Finishing
+            | Phase::Failed
+            | Phase::Cancelled
+            | Phase::Completed => 0,
         };
         let timeout = held.definition.step(&state.step).map_or(Duration::ZERO, |step| step.policy.timeout());
         let deadline_at = self.clock.now() + delta(timeout + DEADLINE_GRACE);
@@ -123,12 +131,15 @@ impl Executor {
         }
     }
 
-    /// Folds what others appended to the log under our lease.
-    async fn catch_up(&self, held: &mut Held) -> Result<(), ExecutorError> {
+    /// Folds what others appended to the log under our lease. False: by now it is another's.
+    async fn catch_up(&self, held: &mut Held) -> Result<bool, ExecutorError> {
         let mut connection = self.pool.acquire().await.map_err(StoreError::database("connect for a log"))?;
         let newer = event::load(&mut connection, held.lease.id, held.history.seq.0).await?;
+        if newer.iter().any(|record| record.epoch > held.lease.epoch) {
+            return Ok(false);
+        }
         newer.iter().try_for_each(|record| held.history.apply(record))?;
-        Ok(())
+        Ok(true)
     }
 
     /// Puts a run back to rest that was woken for nothing.

@@ -199,11 +199,15 @@ pub struct Orphan {
     pub overdue: bool,
 }
 
-/// Locks up to `limit` runs whose worker is dead or whose step is past its deadline.
+/// Locks up to `limit` runs of these definitions whose worker is dead or whose step is past its deadline.
 ///
 /// # Errors
 /// If the database is out of reach.
-pub async fn orphans(connection: &mut PgConnection, limit: i64) -> Result<Vec<Orphan>, StoreError> {
+pub async fn orphans(
+    connection: &mut PgConnection,
+    definitions: &[String],
+    limit: i64,
+) -> Result<Vec<Orphan>, StoreError> {
     sqlx::query_as!(
         Orphan,
         r#"SELECT run.id AS "id: RunId", run.epoch AS "epoch: Epoch", run.attempt, run.slots, run.queue,
@@ -215,7 +219,7 @@ pub async fn orphans(connection: &mut PgConnection, limit: i64) -> Result<Vec<Or
            FROM live_runs AS run
            -- No join with workers: a run that changed hands while its lock was waited for is judged by the worker
            -- that has it then.
-           WHERE run.state = 'leased'
+           WHERE run.state = 'leased' AND run.workflow || '@' || run.version = ANY ($2)
                AND (
                    NOT EXISTS (SELECT FROM workers WHERE id = run.worker_id AND expires_at > engine_now())
                    OR run.deadline_at <= engine_now()
@@ -224,6 +228,7 @@ pub async fn orphans(connection: &mut PgConnection, limit: i64) -> Result<Vec<Or
            LIMIT $1
            FOR UPDATE OF run SKIP LOCKED"#,
         limit,
+        definitions,
     )
     .fetch_all(connection)
     .await

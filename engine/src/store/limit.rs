@@ -143,6 +143,27 @@ pub(super) async fn occupy_queue(
     Ok(())
 }
 
+/// Makes sure that a key has a counter, and keeps it from being swept for the rest of the transaction.
+///
+/// # Errors
+/// If the database did not do it.
+pub(crate) async fn ensure_key(
+    connection: &mut PgConnection,
+    key: &str,
+    max_leased: i32,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO concurrency_keys (key, max_leased) VALUES ($1, $2)
+         ON CONFLICT (key) DO UPDATE SET max_leased = EXCLUDED.max_leased",
+        key,
+        max_leased,
+    )
+    .execute(connection)
+    .await
+    .map_err(StoreError::database("make sure of a key's counter"))?;
+    Ok(())
+}
+
 /// Gives slots back and makes as many blocked runs of the freed keys ready again. Part of the transaction that let
 /// the runs go, after it took their locks.
 ///

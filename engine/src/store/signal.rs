@@ -60,7 +60,7 @@ pub async fn send(
     Ok(row.map(|row| Sent { number: row.signal_count, woke: row.waiting.then_some(row.queue) }))
 }
 
-/// The first signal called `name` that the run has not consumed.
+/// The first signal called `name` with a number above `past` that the run has not consumed.
 ///
 /// # Errors
 /// If the database is out of reach or a row is corrupt.
@@ -68,16 +68,18 @@ pub async fn pending(
     connection: &mut PgConnection,
     run: RunId,
     name: &str,
+    past: i32,
     consumed: &BTreeSet<i32>,
 ) -> Result<Option<SignalReceived>, StoreError> {
     let consumed: Vec<i32> = consumed.iter().copied().collect();
     let row = sqlx::query!(
         r#"SELECT number, actor, payload::text AS "payload!" FROM signals
-           WHERE bucket = $1 AND run_id = $2 AND name = $3 AND number <> ALL ($4)
+           WHERE bucket = $1 AND run_id = $2 AND name = $3 AND number > $4 AND number <> ALL ($5)
            ORDER BY number LIMIT 1"#,
         run.bucket().as_i16(),
         run.as_uuid(),
         name,
+        past,
         &consumed,
     )
     .fetch_optional(connection)

@@ -104,6 +104,7 @@ fn resumed(from_step: Option<&str>) -> Event {
         reason: "r".into(),
         from_step: from_step.map(StepName::new),
         edited: BTreeMap::new(),
+        signals_seen: 0,
     })
 }
 
