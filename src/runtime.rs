@@ -144,7 +144,7 @@ async fn calibrate(pool: &PgPool, clock: &Clock) -> anyhow::Result<()> {
     let mut connection = pool.acquire().await?;
     let sent = Instant::now();
     let now = stats::now(&mut connection).await?;
-    clock.calibrate(now, chrono::TimeDelta::from_std(sent.elapsed())?);
+    clock.calibrate(now, sent);
     Ok(())
 }
 

@@ -1,33 +1,53 @@
 //! Time and randomness as parameters. Nothing in the engine reads the system clock or a random generator but here.
 //!
 //! Leases and timers are judged by the database's clock (`engine_now()`), in SQL. The time an event carries is the
-//! database's as well, as far as this process can tell: [`Clock`] keeps the offset it last measured.
+//! database's as well, as far as this process can tell: [`Clock`] counts on from what the database last showed.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Instant,
 };
 
-/// The database's time as this process estimates it; clones share the estimate.
-#[derive(Debug, Clone, Default)]
+/// The database's time as this process estimates it; clones share the estimate. Between calibrations it counts on by
+/// the monotonic clock: someone who sets this machine's clock does not change it.
+#[derive(Debug, Clone)]
 pub struct Clock {
-    offset_micros: Arc<AtomicI64>,
+    shown: Arc<RwLock<Shown>>,
+}
+
+/// What a clock showed, and when.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    time: DateTime<Utc>,
+    at: Instant,
+}
+
+impl Default for Clock {
+    /// As this machine's clock, until calibrated.
+    fn default() -> Self {
+        Self { shown: Arc::new(RwLock::new(Shown { time: local_now(), at: Instant::now() })) }
+    }
 }
 
 impl Clock {
     /// Now, by the database's clock, in whole microseconds (its resolution).
     pub fn now(&self) -> DateTime<Utc> {
-        let offset = TimeDelta::microseconds(self.offset_micros.load(Ordering::Relaxed));
-        (local_now() + offset).trunc_subsecs(6)
+        let shown = *self.shown.read().unwrap_or_else(PoisonError::into_inner);
+        (shown.time + span(shown.at)).trunc_subsecs(6)
     }
 
-    /// Takes note that the database's clock showed `database` just now. An answer that was long under way says
-    /// little, hence half of the `round_trip` is added.
-    pub fn calibrate(&self, database: DateTime<Utc>, round_trip: TimeDelta) {
-        let offset = database + round_trip / 2 - local_now();
-        self.offset_micros.store(offset.num_microseconds().unwrap_or(0), Ordering::Relaxed);
+    /// Takes note that the database's clock showed `database` in an answer to what was asked at `sent`. An answer that
+    /// was long under way says little, hence half of that time is added.
+    pub fn calibrate(&self, database: DateTime<Utc>, sent: Instant) {
+        let shown = Shown { time: database + span(sent) / 2, at: Instant::now() };
+        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = shown;
     }
+}
+
+/// Time since `earlier`.
+fn span(earlier: Instant) -> TimeDelta {
+    TimeDelta::from_std(earlier.elapsed()).unwrap_or_default()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the system clock")]
@@ -47,4 +67,19 @@ pub fn entropy<const N: usize>() -> [u8; N] {
 pub fn random_fraction() -> f64 {
     let bits = u32::from_le_bytes(entropy());
     f64::from(bits) / (f64::from(u32::MAX) + 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_counts_on_from_what_the_database_showed() {
+        let clock = Clock::default();
+        let (database, sent) = (clock.now() + TimeDelta::days(400), Instant::now());
+        clock.calibrate(database, sent);
+        let first = clock.clone().now();
+        assert!(first >= database.trunc_subsecs(6) && first < database + TimeDelta::minutes(5), "{first}");
+        assert!(clock.now() >= first);
+    }
 }

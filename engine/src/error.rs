@@ -75,6 +75,11 @@ impl StoreError {
         move |source| Self::Database { operation, source }
     }
 
+    /// The database, or the way to it, swallowed a question.
+    pub fn unanswered(operation: &'static str) -> Self {
+        Self::Database { operation, source: sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()) }
+    }
+
     /// Whether the database refuses this very value, and would whenever it is asked. Anything else (a missing grant, a
     /// cancelled statement, a bug in a statement) says nothing about the value.
     pub fn is_refusal(&self) -> bool {

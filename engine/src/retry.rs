@@ -16,6 +16,9 @@ pub struct Backoff {
     pub cap_ms: u64,
 }
 
+/// For whoever waits for the database to come back.
+pub const RECONNECT: Backoff = Backoff { base_ms: 50, factor: 2.0, cap_ms: 1_000 };
+
 impl Default for Backoff {
     fn default() -> Self {
         Self { base_ms: 500, factor: 2.0, cap_ms: 60_000 }

@@ -3,11 +3,14 @@
 //!
 //! Nothing depends on a wake-up arriving: the workers' poll is what correctness rests on.
 
-use crate::error::StoreError;
+use crate::{error::StoreError, loan::Loan};
 use sqlx::PgPool;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 use tokio::sync::{Notify, futures::Notified};
 
@@ -25,8 +28,18 @@ struct Shared {
     local: Notify,
     idle: AtomicUsize,
     notify: bool,
-    sending: AtomicBool,
+    sending: AtomicU8,
 }
+
+/// Longest time that a NOTIFY may take; after that the poll will have found the run anyway.
+const SEND_WITHIN: Duration = Duration::from_secs(5);
+
+/// No NOTIFY is under way.
+const SILENT: u8 = 0;
+/// One is.
+const SENDING: u8 = 1;
+/// One is, and runs became ready since, of which it may not tell: another has to follow.
+const AGAIN: u8 = 2;
 
 impl Wakeup {
     /// `notify`: whether NOTIFY may be used; not behind PgBouncer in transaction mode, and not on Citus.
@@ -35,7 +48,7 @@ impl Wakeup {
             local: Notify::new(),
             idle: AtomicUsize::new(0),
             notify,
-            sending: AtomicBool::new(false),
+            sending: AtomicU8::new(SILENT),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -61,34 +74,45 @@ impl Wakeup {
     }
 
     /// Says that `runs` runs became ready, after that was committed. Workers of other processes hear of it only if
-    /// this process cannot take them all, and one NOTIFY at a time is enough.
+    /// this process cannot take them all, and of all that becomes ready while a NOTIFY is under way by one more.
     pub fn ready(&self, pool: &PgPool, runs: usize) {
-        let idle = self.shared.idle.load(Ordering::Acquire);
+        let take = |idle: usize| Some(idle.saturating_sub(runs));
+        let idle = self.shared.idle.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).unwrap_or(0);
         if idle > 0 {
             self.wake_local();
         }
-        if idle >= runs || !self.shared.notify || self.shared.sending.swap(true, Ordering::AcqRel) {
+        if idle >= runs || !self.shared.notify {
             return;
         }
-        let (shared, pool) = (self.shared.clone(), pool.clone());
-        tokio::spawn(async move {
-            // Runs that become ready from here on send a NOTIFY of their own.
-            shared.sending.store(false, Ordering::Release);
-            if let Err(error) = send(&pool).await {
-                tracing::debug!(
-                    error = &error as &dyn std::error::Error,
-                    "a wake-up was not sent; the poll will do"
-                );
-            }
-        });
+        let next = |sending: u8| Some(if sending == SILENT { SENDING } else { AGAIN });
+        if self.shared.sending.fetch_update(Ordering::AcqRel, Ordering::Acquire, next) == Ok(SILENT) {
+            tokio::spawn(tell(self.shared.clone(), pool.clone()));
+        }
+    }
+}
+
+/// Sends one NOTIFY, and another as long as runs became ready meanwhile.
+async fn tell(shared: Arc<Shared>, pool: PgPool) {
+    loop {
+        let sent = tokio::time::timeout(SEND_WITHIN, send(&pool)).await;
+        if let Err(error) = sent.unwrap_or_else(|_| Err(StoreError::unanswered("send a wake-up"))) {
+            let error = &error as &dyn std::error::Error;
+            tracing::debug!(error, "a wake-up was not sent; the poll will do");
+        }
+        let done = shared.sending.compare_exchange(SENDING, SILENT, Ordering::AcqRel, Ordering::Acquire);
+        if done.is_ok() {
+            return;
+        }
+        shared.sending.store(SENDING, Ordering::Release);
     }
 }
 
 async fn send(pool: &PgPool) -> Result<(), StoreError> {
-    let mut connection = pool.acquire().await.map_err(StoreError::database("connect for a wake-up"))?;
+    let mut connection = Loan::of(pool).await?;
     sqlx::query!("SELECT pg_notify($1, '')", CHANNEL)
         .execute(&mut *connection)
         .await
         .map_err(StoreError::database("send a wake-up"))?;
+    connection.give_back();
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::{
     telemetry,
 };
 use anyhow::Context as _;
+use futures::FutureExt as _;
 use std::net::SocketAddr;
 use ticketflow_api::{ApiSettings, ApiState};
 use ticketflow_engine::Client;
@@ -66,6 +67,8 @@ async fn serve_both(
     let client = runtime::client(config, pool).await?;
     let state = ApiState::new(client.clone(), api_settings(config), metrics, shutdown.stop.clone());
     let worker = ticketflow_worker::run(client, config.worker(args), shutdown.clone());
+    // A worker that ends by itself could not even register: the API alone would take what nobody works on.
+    let worker = worker.inspect(|_| shutdown.stop.cancel());
     say(&format!("ticketflow is up: http://{}", listener.local_addr()?));
     let api = ticketflow_api::serve(listener, state, shutdown.stop.clone());
     let (worker, ()) = tokio::join!(worker, api);

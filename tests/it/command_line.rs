@@ -56,6 +56,19 @@ async fn exit_codes_are_as_documented() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn up_ends_with_the_error_where_its_worker_cannot_register() {
+    let app = TestApp::start().await;
+    let pool = app.pool().await;
+    let refuse = |check: &'static str| sqlx::query(check).execute(&pool);
+    refuse("ALTER TABLE workers ADD CONSTRAINT closed CHECK (false) NOT VALID").await.unwrap();
+    let up = run(app.command(&["up", "--listen", "127.0.0.1:0"])).await;
+    assert_eq!(code(&up), 1, "{}", text(&up.stderr));
+    assert!(text(&up.stderr).contains("closed"), "{}", text(&up.stderr));
+    refuse("ALTER TABLE workers DROP CONSTRAINT closed").await.unwrap();
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_ticket_is_submitted_waited_for_and_shown() {
     let app = TestApp::start().await;
     let worker = app.worker(&[]);

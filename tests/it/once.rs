@@ -59,6 +59,23 @@ async fn the_same_key_with_another_body_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn requests_of_one_key_that_come_together_are_answered_as_if_one_by_one() {
+    let engine = TestEngine::builder().start().await;
+    let first = engine.client.enqueue(guarded("old order", "tulips")).await.unwrap().run();
+    let bodies = ["roses", "tulips", "roses", "tulips", "tulips"];
+    let both = ["old order", "new order"].into_iter().flat_map(|key| bodies.map(|body| guarded(key, body)));
+    let outcomes: Vec<_> =
+        engine.client.enqueue_many(both.collect()).await.into_iter().map(Result::unwrap).collect();
+    let (reused, replayed) = (Enqueued::KeyReused(first), Enqueued::Replayed(first));
+    assert_eq!(outcomes[..5], [reused, replayed, reused, replayed, replayed]);
+    let new = outcomes[5].run();
+    let (reused, replayed) = (Enqueued::KeyReused(new), Enqueued::Replayed(new));
+    assert_eq!(outcomes[5..], [Enqueued::Created(new), reused, replayed, reused, reused]);
+    assert_eq!(runs(&engine).await, 2);
+    engine.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_free_again_when_its_window_is_over() {
     let engine = TestEngine::builder().start().await;
     let first = engine.client.enqueue(guarded("order", "roses")).await.unwrap();

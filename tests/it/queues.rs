@@ -1,10 +1,12 @@
 //! What is claimed when: wake-ups, priorities, paused queues, limits of queues and keys.
 
 use crate::support::{
-    Act, Gate, Script, TestEngine,
+    Act, Gate, Script, TestEngine, database,
     greenhouse::{Order, at_once, greenhouse},
+    proxy::Proxy,
     seconds, until,
 };
+use sqlx::postgres::PgListener;
 use std::time::Duration;
 use ticketflow_engine::{
     Catalog, RunId,
@@ -14,6 +16,7 @@ use ticketflow_engine::{
         claim,
         limit::{self, QueueSettings},
     },
+    wakeup::{CHANNEL, Wakeup},
 };
 
 async fn set_queue(engine: &TestEngine, max_leased: Option<i32>, paused: bool) {
@@ -66,6 +69,45 @@ async fn a_notify_wakes_a_worker_of_another_process() {
         let run = engine.enqueue().await;
         engine.ends(run, RunStatus::Completed).await;
     }
+    engine.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_ready_while_a_notify_is_under_way_sends_one_more() {
+    let engine = TestEngine::builder().start().await;
+    let mut listener = PgListener::connect(&engine.url()).await.unwrap();
+    listener.listen_all([CHANNEL, "end"]).await.unwrap();
+    let proxy = Proxy::before(&engine.url()).await;
+    let pool = database::connect(&proxy.url(&engine.url())).await;
+    let wakeup = Wakeup::new(true);
+    let under_way = proxy.hold("pg_notify");
+    wakeup.ready(&pool, 1);
+    under_way.reached().await;
+    (0..5).for_each(|_| wakeup.ready(&pool, 1));
+    under_way.open();
+    for _ in 0..2 {
+        assert_eq!(listener.recv().await.unwrap().channel(), CHANNEL);
+    }
+    wakeup.ready(&pool, 1);
+    assert_eq!(listener.recv().await.unwrap().channel(), CHANNEL, "those after it send their own");
+    sqlx::query("NOTIFY \"end\"").execute(&engine.pool).await.unwrap();
+    assert_eq!(listener.recv().await.unwrap().channel(), "end", "and no more than that");
+    engine.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_can_take_what_it_makes_ready_tells_no_other() {
+    let engine = TestEngine::builder().start().await;
+    let mut listener = PgListener::connect(&engine.url()).await.unwrap();
+    listener.listen_all([CHANNEL, "end"]).await.unwrap();
+    let wakeup = Wakeup::new(true);
+    wakeup.set_idle_capacity(3);
+    wakeup.ready(&engine.pool, 1);
+    wakeup.ready(&engine.pool, 2);
+    sqlx::query("NOTIFY \"end\"").execute(&engine.pool).await.unwrap();
+    assert_eq!(listener.recv().await.unwrap().channel(), "end", "it has room for three");
+    wakeup.ready(&engine.pool, 1);
+    assert_eq!(listener.recv().await.unwrap().channel(), CHANNEL, "not for four");
     engine.finish().await;
 }
 

@@ -2,7 +2,7 @@
 
 use crate::support::{Act, Gate, TestEngine, database, proxy::Proxy, until};
 use std::{sync::Arc, time::Duration};
-use ticketflow_engine::{RunId, executor::Ended, status::RunStatus};
+use ticketflow_engine::{Client, RunId, executor::Ended, status::RunStatus, wakeup::Wakeup};
 
 const LEASE: Duration = Duration::from_millis(1_500);
 
@@ -44,6 +44,20 @@ async fn a_result_that_one_connection_swallows_is_written_on_another() {
     engine.ends(run, RunStatus::Completed).await;
     assert!(!engine.kinds(run).await.contains(&"lease_expired"), "the worker kept its lease");
     assert_eq!(engine.script.calls_of(run, "water").len(), 1, "nothing was done again");
+    engine.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_run_that_one_connection_swallows_is_written_on_another() {
+    let engine = TestEngine::builder().start().await;
+    let proxy = Proxy::before(&engine.url()).await;
+    let pool = database::connect(&proxy.url(&engine.url())).await;
+    let client = Client::new(pool, engine.catalog.clone(), engine.clock.clone(), Wakeup::new(false));
+    let swallowed = proxy.hold("INSERT INTO live_runs");
+    let enqueued = tokio::spawn(async move { client.enqueue(TestEngine::request("north")).await });
+    swallowed.reached().await;
+    let run = enqueued.await.unwrap().unwrap().run();
+    assert_eq!(engine.kinds(run).await, ["created"]);
     engine.finish().await;
 }
 

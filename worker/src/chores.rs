@@ -3,7 +3,7 @@
 //! One statement looks whether there is anything to do, so that an idle system hardly asks. Taking over from the dead
 //! comes first; no chore that fails, or has much to catch up on, keeps another from being done.
 
-use crate::session::{Session, pause, unanswered};
+use crate::session::{Session, pause};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -172,7 +172,11 @@ impl Chores {
         &self,
         answer: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        self.session.fence.while_open(answer).await.unwrap_or_else(|| Err(unanswered().into()))
+        self.session
+            .fence
+            .while_open(answer)
+            .await
+            .unwrap_or_else(|| Err(StoreError::unanswered("do a chore").into()))
     }
 }
 

@@ -4,13 +4,12 @@
 
 use crate::{
     Shutdown,
-    session::{Session, reconnect_delay, unanswered},
+    session::{Session, reconnect_delay},
 };
 use chrono::{DateTime, Utc};
 use sqlx::Connection;
 use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -33,6 +32,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const PACE: Duration = Duration::from_millis(3);
 /// Most runs in one claim.
 const CLAIM_CAP: usize = 256;
+/// Most due times that are kept in mind. Those after them are left to the poll.
+const TIMERS_CAP: usize = 10_000;
 /// How long what operators set about queues is remembered.
 const SETTINGS_FOR: Duration = Duration::from_secs(10);
 
@@ -70,24 +71,28 @@ impl Look {
     }
 }
 
-/// When runs that this process parked are due, so that its poll comes in time.
+/// When runs that this process parked are due, the next of them, so that its poll comes in time.
 #[derive(Debug, Clone, Default)]
 struct Timers {
-    due: Arc<Mutex<BinaryHeap<Reverse<DateTime<Utc>>>>>,
+    due: Arc<Mutex<BTreeSet<DateTime<Utc>>>>,
 }
 
 impl Timers {
     fn add(&self, due: DateTime<Utc>) {
-        self.due.lock().unwrap_or_else(PoisonError::into_inner).push(Reverse(due));
+        let mut all = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(due);
+        if all.len() > TIMERS_CAP {
+            all.pop_last();
+        }
     }
 
     /// Time to the next, forgetting those that have passed.
     fn next(&self, now: DateTime<Utc>) -> Option<Duration> {
         let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
-        while due.peek().is_some_and(|Reverse(at)| *at <= now) {
-            due.pop();
+        while due.first().is_some_and(|at| *at <= now) {
+            due.pop_first();
         }
-        due.peek().and_then(|Reverse(at)| (*at - now).to_std().ok())
+        due.first().and_then(|at| (*at - now).to_std().ok())
     }
 }
 
@@ -117,7 +122,7 @@ impl Claims {
             let woken = wakeup.woken();
             let fence = self.session.fence.clone();
             let found = fence.while_open(self.look()).await;
-            match found.unwrap_or_else(|| Err(unanswered())) {
+            match found.unwrap_or_else(|| Err(StoreError::unanswered("claim runs"))) {
                 Ok(Look::Nothing) => {
                     failures = 0;
                     self.rest(woken, quiet).await;
@@ -137,6 +142,7 @@ impl Claims {
                 Err(error) => {
                     failures += 1;
                     self.session.held.claim_lost();
+                    self.session.client.wakeup().set_idle_capacity(0);
                     tracing::warn!(error = &error as &dyn std::error::Error, failures, "no claim");
                     self.rest(woken, reconnect_delay(failures)).await;
                 }
@@ -152,6 +158,7 @@ impl Claims {
     /// Claims from each queue once, beginning with another each time, so that none has to wait for those before it.
     async fn look(&mut self) -> Result<Look, StoreError> {
         if !self.session.fence.is_open(Instant::now()) {
+            self.session.client.wakeup().set_idle_capacity(0);
             return Ok(Look::Nothing);
         }
         self.refresh_settings().await?;
@@ -298,4 +305,23 @@ async fn advance(
         }
     }
     drop(place);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeDelta;
+
+    #[test]
+    fn the_timers_kept_are_the_next_ones() {
+        let timers = Timers::default();
+        let now = DateTime::UNIX_EPOCH;
+        for seconds in (1..=20_000).rev() {
+            timers.add(now + TimeDelta::seconds(seconds));
+        }
+        assert_eq!(timers.due.lock().unwrap().len(), TIMERS_CAP);
+        assert_eq!(timers.next(now), Some(Duration::from_secs(1)));
+        assert_eq!(timers.next(now + TimeDelta::seconds(1)), Some(Duration::from_secs(1)));
+        assert_eq!(timers.next(now + TimeDelta::seconds(20_000)), None);
+    }
 }

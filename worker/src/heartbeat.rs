@@ -5,7 +5,6 @@
 //! and the session ends.
 
 use crate::session::{pause, reconnect_delay};
-use chrono::TimeDelta;
 use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
 use std::{
     sync::Arc,
@@ -83,12 +82,8 @@ impl Heartbeat {
         let Some(now) = lease::heartbeat(connection, self.worker, self.lease).await? else {
             return Ok(false);
         };
-        self.clock.calibrate(now, round_trip(sent));
+        self.clock.calibrate(now, sent);
         self.fence.renew(sent, self.lease);
         Ok(true)
     }
-}
-
-pub(crate) fn round_trip(sent: Instant) -> TimeDelta {
-    TimeDelta::from_std(sent.elapsed()).unwrap_or_default()
 }

@@ -4,7 +4,7 @@ use crate::{
     Shutdown, WorkerOptions, chores::Chores, claims::Claims, heartbeat::Heartbeat, listener,
     reconcile::reconcile,
 };
-use sqlx::Connection;
+use sqlx::{Connection, postgres::PgConnectOptions};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -18,7 +18,7 @@ use ticketflow_engine::{
     executor::Executor,
     fence::Fence,
     loan::Loan,
-    retry::Backoff,
+    retry::RECONNECT,
     store::lease::{self, Registration},
 };
 use tokio::sync::Notify;
@@ -190,8 +190,9 @@ impl Session {
             capacity: i32::try_from(options.capacity).unwrap_or(i32::MAX),
         };
         let register = register(client, &registration, options.lease);
-        let sent =
-            tokio::time::timeout(REGISTER_FOR, register).await.unwrap_or_else(|_| Err(unanswered()))?;
+        let sent = tokio::time::timeout(REGISTER_FOR, register)
+            .await
+            .unwrap_or_else(|_| Err(StoreError::unanswered("register a worker")))?;
         let fence = Fence::open(sent, options.lease);
         let committer = Committer::start(options.committers, client.pool(), client.catalog(), &fence);
         let executor = Executor {
@@ -218,7 +219,7 @@ async fn register(
     let sent = Instant::now();
     let now = lease::register(&mut connection, registration, lease).await?;
     connection.give_back();
-    client.clock().calibrate(now, crate::heartbeat::round_trip(sent));
+    client.clock().calibrate(now, sent);
     Ok(sent)
 }
 
@@ -235,8 +236,8 @@ impl Session {
         background.spawn(reconcile(session.clone(), renewed, ended.clone()));
         background.spawn(Chores::new(session.clone()).run(ended.clone()));
         if session.client.wakeup().uses_notify() {
-            let (pool, wakeup) = (session.client.pool().clone(), session.client.wakeup().clone());
-            background.spawn(listener::listen(pool, wakeup, ended.clone()));
+            let wakeup = session.client.wakeup().clone();
+            background.spawn(listener::listen(session.options_of_connections(), wakeup, ended.clone()));
         }
         let running = Claims::new(session.clone(), shutdown.clone()).run().await;
         session.client.wakeup().set_idle_capacity(0);
@@ -250,11 +251,16 @@ impl Session {
         Heartbeat {
             worker: self.id,
             lease: self.options.lease,
-            options: (*self.client.pool().connect_options()).clone(),
+            options: self.options_of_connections(),
             fence: self.fence.clone(),
             clock: self.client.clock().clone(),
             renewed,
         }
+    }
+
+    /// For what needs a connection of its own.
+    fn options_of_connections(&self) -> PgConnectOptions {
+        (*self.client.pool().connect_options()).clone()
     }
 
     /// Lets running steps finish, then hands back what is left.
@@ -327,7 +333,7 @@ impl Session {
                 () = self.fence.closed() => None,
             }
         };
-        answer.unwrap_or_else(|| Err(unanswered()))
+        answer.unwrap_or_else(|| Err(StoreError::unanswered("put runs in order")))
     }
 }
 
@@ -338,16 +344,10 @@ pub(crate) fn log_failure<T>(result: Result<T, StoreError>, message: &'static st
 }
 
 pub(crate) fn reconnect_delay(attempt: u32) -> Duration {
-    let backoff = Backoff { base_ms: 100, factor: 2.0, cap_ms: 2_000 };
-    backoff.delay(attempt, ticketflow_engine::clock::random_fraction(), None)
+    RECONNECT.delay(attempt, ticketflow_engine::clock::random_fraction(), None)
 }
 
 /// Waits, unless cancelled before. False: cancelled.
 pub(crate) async fn pause(cancelled: &CancellationToken, duration: Duration) -> bool {
     cancelled.run_until_cancelled(tokio::time::sleep(duration)).await.is_some()
-}
-
-/// The database, or the way to it, swallowed a question.
-pub(crate) fn unanswered() -> StoreError {
-    StoreError::database("answer in time")(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
 }

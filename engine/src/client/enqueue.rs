@@ -1,33 +1,20 @@
-//! Enqueue with group commit: requests that arrive while a commit is in flight are written together by the next.
+//! Enqueue: what somebody wants becomes a run, with its first event made.
 
-use super::Client;
+use super::{Client, enqueuer};
 use crate::{
-    Catalog,
     chain::Hash,
     clock::entropy,
-    committer::project,
     error::{ControlError, StoreError},
     event::{Created, Event, Fork},
     history::{Stamp, record},
     id::{Actor, Bucket, DefinitionId, Epoch, RunId, Seq},
-    projection::Change,
-    store::{
-        control,
-        enqueue::{self, Enqueued, Guard, NewRun},
-    },
-    wakeup::Wakeup,
+    store::enqueue::{Enqueued, Guard, NewRun},
     workflow::Definition,
 };
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
-use sqlx::{Connection, PgConnection, PgPool};
-use std::{collections::HashSet, sync::Arc};
-use tokio::sync::{Mutex, mpsc, oneshot};
-
-/// Most runs in one commit.
-const BATCH_CAP: usize = 500;
-/// Tasks that commit: while one waits for its commit the other collects.
-const TASKS: usize = 2;
+use sqlx::PgConnection;
+use std::sync::Arc;
 
 /// A run somebody wants.
 #[derive(Debug, Clone)]
@@ -94,7 +81,7 @@ impl Client {
         request: EnqueueRequest,
     ) -> Result<Enqueued, ControlError> {
         let run = self.prepare(request)?;
-        let outcome = write(connection, &self.catalog, &[run]).await?;
+        let outcome = enqueuer::write(connection, &self.catalog, &[run]).await?;
         outcome.into_iter().next().ok_or_else(|| {
             ControlError::Store(StoreError::database("enqueue a run")(sqlx::Error::RowNotFound))
         })
@@ -146,144 +133,4 @@ fn new_run(
         traceparent: request.traceparent,
         created: record(id, Seq(0), Hash::GENESIS, Some(step), Event::Created(created), stamp)?,
     })
-}
-
-type Reply = oneshot::Sender<Result<Enqueued, StoreError>>;
-
-#[derive(Clone)]
-pub(super) struct Enqueuer {
-    sender: mpsc::Sender<(NewRun, Reply)>,
-}
-
-impl Enqueuer {
-    pub(super) fn start(pool: &PgPool, catalog: &Catalog, wakeup: &Wakeup) -> Self {
-        let (sender, receiver) = mpsc::channel(4 * BATCH_CAP);
-        let receiver = Arc::new(Mutex::new(receiver));
-        for _ in 0..TASKS {
-            let writer = Writer {
-                pool: pool.clone(),
-                catalog: catalog.clone(),
-                wakeup: wakeup.clone(),
-                receiver: receiver.clone(),
-            };
-            tokio::spawn(writer.run());
-        }
-        Self { sender }
-    }
-
-    async fn enqueue(&self, run: NewRun) -> Result<Enqueued, StoreError> {
-        let gone = || StoreError::database("enqueue a run")(sqlx::Error::WorkerCrashed);
-        let (reply, outcome) = oneshot::channel();
-        self.sender.send((run, reply)).await.map_err(|_| gone())?;
-        outcome.await.map_err(|_| gone())?
-    }
-}
-
-struct Writer {
-    pool: PgPool,
-    catalog: Catalog,
-    wakeup: Wakeup,
-    receiver: Arc<Mutex<mpsc::Receiver<(NewRun, Reply)>>>,
-}
-
-impl Writer {
-    async fn run(self) {
-        let mut held_over: Vec<(NewRun, Reply)> = Vec::new();
-        loop {
-            let mut batch = std::mem::take(&mut held_over);
-            if batch.is_empty() && self.receiver.lock().await.recv_many(&mut batch, BATCH_CAP).await == 0 {
-                return;
-            }
-            // The database takes no two rows with one key in a statement: the second of two equal requests waits for
-            // the next, and finds the first one's run.
-            let mut keys = HashSet::new();
-            let (now, later) = batch.into_iter().partition(|(run, _)| {
-                run.guard.as_ref().is_none_or(|guard| keys.insert(*guard.key_hash.as_bytes()))
-            });
-            held_over = later;
-            self.write(now).await;
-        }
-    }
-
-    /// Writes a batch; if that fails as a whole, run by run, so that one bad run harms no other.
-    async fn write(&self, batch: Vec<(NewRun, Reply)>) {
-        let (runs, replies): (Vec<NewRun>, Vec<Reply>) = batch.into_iter().unzip();
-        match self.attempt(&runs).await {
-            Ok(outcomes) => {
-                let ready = runs.iter().filter(|run| run.start_at.is_none()).count();
-                self.wakeup.ready(&self.pool, ready);
-                for (reply, outcome) in replies.into_iter().zip(outcomes) {
-                    answer(reply, Ok(outcome));
-                }
-            }
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    runs = runs.len(),
-                    "a batch was not enqueued"
-                );
-                let mut gone = false;
-                for (run, reply) in runs.into_iter().zip(replies) {
-                    // Once the database is known to be away, nobody waits for it again.
-                    let outcome = if gone { Err(unreached()) } else { self.write_alone(&run).await };
-                    gone = gone || matches!(&outcome, Err(error) if error.is_transient());
-                    answer(reply, outcome);
-                }
-            }
-        }
-    }
-
-    /// Writes one run after a failure whose answer may have been lost: if the run is there, it was written.
-    async fn write_alone(&self, run: &NewRun) -> Result<Enqueued, StoreError> {
-        let mut connection = self.pool.acquire().await.map_err(StoreError::database("connect to enqueue"))?;
-        if control::header(&mut connection, run.id, false).await?.is_some() {
-            self.wakeup.ready(&self.pool, 1);
-            return Ok(Enqueued::Created(run.id));
-        }
-        drop(connection);
-        let outcomes = self.attempt(std::slice::from_ref(run)).await?;
-        self.wakeup.ready(&self.pool, 1);
-        outcomes
-            .into_iter()
-            .next()
-            .ok_or_else(|| StoreError::database("enqueue a run")(sqlx::Error::RowNotFound))
-    }
-
-    async fn attempt(&self, runs: &[NewRun]) -> Result<Vec<Enqueued>, StoreError> {
-        let mut connection = self.pool.acquire().await.map_err(StoreError::database("connect to enqueue"))?;
-        let projected = runs.iter().any(|run| {
-            self.catalog.get(&run.definition).is_some_and(|definition| definition.projection.is_some())
-        });
-        if !projected {
-            return enqueue::enqueue(&mut connection, runs).await;
-        }
-        let mut transaction = connection.begin().await.map_err(StoreError::database("begin to enqueue"))?;
-        let outcomes = write(&mut transaction, &self.catalog, runs).await?;
-        transaction.commit().await.map_err(StoreError::database("commit what was enqueued"))?;
-        Ok(outcomes)
-    }
-}
-
-fn unreached() -> StoreError {
-    StoreError::database("enqueue a run")(sqlx::Error::PoolTimedOut)
-}
-
-fn answer(reply: Reply, outcome: Result<Enqueued, StoreError>) {
-    // Whoever asked may have gone away; the run is durable all the same.
-    drop(reply.send(outcome));
-}
-
-/// Writes runs and their projections on the caller's connection.
-async fn write(
-    connection: &mut PgConnection,
-    catalog: &Catalog,
-    runs: &[NewRun],
-) -> Result<Vec<Enqueued>, StoreError> {
-    let outcomes = enqueue::enqueue(connection, runs).await?;
-    let fresh = runs.iter().zip(&outcomes).filter(|(_, outcome)| matches!(outcome, Enqueued::Created(_)));
-    let changes = fresh.map(|(run, _)| {
-        (&run.definition, Change { run: run.id, events: std::slice::from_ref(&run.created) })
-    });
-    project(connection, catalog, changes).await?;
-    Ok(outcomes)
 }

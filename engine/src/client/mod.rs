@@ -3,6 +3,7 @@
 mod annotate;
 mod control;
 mod enqueue;
+mod enqueuer;
 mod fork;
 
 pub use control::EditedOutputs;
@@ -15,7 +16,7 @@ use crate::{
     store::signal::{self, Sent},
     wakeup::Wakeup,
 };
-use enqueue::Enqueuer;
+use enqueuer::Enqueuer;
 use serde_json::value::RawValue;
 use sqlx::PgPool;
 

@@ -11,15 +11,11 @@ use crate::{
     fence::Fence,
     loan::Loan,
     observe,
-    retry::Backoff,
+    retry::RECONNECT,
     store::advance::{self, Standing},
 };
 use sqlx::PgPool;
-use std::{
-    collections::BTreeSet,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 use tokio::sync::{Mutex, mpsc};
 
 /// How often a batch is tried whose statements raise what may pass, before its runs are written one by one.
@@ -64,7 +60,13 @@ impl Writer {
                     raised += u32::from(error.is_raised());
                     if error.is_transient() && !is_tried_enough(&error, batch.len(), raised) {
                         tracing::warn!(error = %describe(&error), runs = batch.len(), "a commit's answer was lost");
-                        self.fence.while_open(tokio::time::sleep(reconnect_delay(failures))).await;
+                        self.fence
+                            .while_open(tokio::time::sleep(RECONNECT.delay(
+                                failures,
+                                random_fraction(),
+                                None,
+                            )))
+                            .await;
                         self.sort_out(batch).await
                     } else {
                         self.isolate(batch, &error).await
@@ -82,7 +84,8 @@ impl Writer {
             connection.give_back();
             Ok(written)
         };
-        let written = self.fence.while_open(write).await.unwrap_or_else(|| Err(unanswered()))?;
+        let written =
+            self.fence.while_open(write).await.unwrap_or_else(|| Err(StoreError::unanswered("commit")))?;
         observe::commit(written.len());
         Ok(written)
     }
@@ -161,10 +164,6 @@ fn is_tried_enough(error: &StoreError, runs: usize, raised: u32) -> bool {
     if runs > 1 { raised >= TRIES_TOGETHER } else { error.is_of_step() && raised >= TRIES_OF_STEP_SQL }
 }
 
-fn unanswered() -> StoreError {
-    StoreError::database("answer a commit")(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
-}
-
 fn verdict(error: &StoreError) -> Committed {
     if error.is_refusal() {
         return Committed::Refused(describe(error));
@@ -183,8 +182,4 @@ fn describe(error: &StoreError) -> String {
         StoreError::Database { operation, source } => format!("{operation}: {source}"),
         StoreError::Corrupt { .. } | StoreError::Encode(_) => error.to_string(),
     }
-}
-
-fn reconnect_delay(attempt: u32) -> Duration {
-    Backoff { base_ms: 50, factor: 2.0, cap_ms: 1_000 }.delay(attempt, random_fraction(), None)
 }

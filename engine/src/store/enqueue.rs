@@ -56,6 +56,17 @@ pub enum Enqueued {
 }
 
 impl Enqueued {
+    /// What a request gets that came together with the `first` one of its key, which got this. `None`: that depends on
+    /// the request that made the run.
+    pub(crate) fn of_repetition(self, first: Option<&Guard>, own: Option<&Guard>) -> Option<Self> {
+        let is_same = first?.request_hash == own?.request_hash;
+        match self {
+            Self::Created(run) | Self::Replayed(run) if is_same => Some(Self::Replayed(run)),
+            Self::Created(run) | Self::Replayed(run) => Some(Self::KeyReused(run)),
+            Self::KeyReused(run) => is_same.then_some(Self::KeyReused(run)),
+        }
+    }
+
     /// The run that answers the request.
     pub const fn run(self) -> RunId {
         match self {

@@ -266,8 +266,10 @@ impl TestEngine {
     }
 
     async fn calibrate(&self) {
-        let now = stats::now(&mut *self.connection().await).await.unwrap();
-        self.clock.calibrate(now, chrono::TimeDelta::zero());
+        let mut connection = self.connection().await;
+        let sent = std::time::Instant::now();
+        let now = stats::now(&mut connection).await.unwrap();
+        self.clock.calibrate(now, sent);
     }
 
     /// What an audit finds.
