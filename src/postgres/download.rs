@@ -3,7 +3,6 @@
 //!
 //! Only its installer is used. Its way to run a server cannot run as root and leaves an orphan unrecognised.
 
-use indicatif::ProgressBar;
 use postgresql_embedded::{PostgreSQL, SettingsBuilder, VersionReq};
 use std::{fs, io, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
@@ -35,11 +34,7 @@ impl Source {
         self.reach().await?;
         let major = major.unwrap_or(MAJOR);
         tracing::info!(postgres.version = major, "downloading PostgreSQL");
-        let spinner = ProgressBar::new_spinner().with_message(format!("Downloading PostgreSQL {major} …"));
-        spinner.enable_steady_tick(Duration::from_millis(120));
-        let installed = tokio::time::timeout(DOWNLOAD_LIMIT, install(downloads, major)).await;
-        spinner.finish_and_clear();
-        installed??;
+        tokio::time::timeout(DOWNLOAD_LIMIT, install(downloads, major)).await??;
         open_to_all(downloads)?;
         Ok(())
     }
