@@ -2,12 +2,13 @@
 
 use crate::{config::GlobalArgs, exit::Exit};
 use anyhow::Context as _;
+use indicatif::ProgressStyle;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::{io::IsTerminal, net::SocketAddr};
-use indicatif::ProgressStyle;
 use tracing_indicatif::IndicatifLayer;
 use tracing_subscriber::{
-    EnvFilter, Layer as _, Registry, filter::filter_fn, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    EnvFilter, Layer as _, Registry, filter::filter_fn, layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
 };
 
 /// Upper bounds of the histograms of durations, in seconds.
