@@ -73,11 +73,13 @@ impl Bench {
     /// One run: how long it waited for its first step once its enqueue was acknowledged, and how long it took in all.
     async fn one(&self, client: &Client, number: usize) -> anyhow::Result<(Duration, Duration)> {
         let started = Instant::now();
+        let ended = self.progress.last_steps();
         let run = client.enqueue(workload::request(number)?).await?.run();
         let acknowledged = Instant::now();
+        self.progress.reached(ended + 1).await;
         self.finished(run).await?;
         let total = started.elapsed();
-        let begun = self.begun.of(run);
+        let begun = self.progress.begun(run);
         let begun = begun.ok_or_else(|| anyhow::anyhow!("run {run} ended without its first step"))?;
         // A worker may see the committed row before the client has read the answer.
         Ok((begun.saturating_duration_since(acknowledged), total))

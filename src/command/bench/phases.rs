@@ -6,7 +6,7 @@
 use super::{
     connect,
     probe::{Asked, Cost, Probe, as_f64},
-    workload::{self, Begun},
+    workload::{self, Progress},
 };
 use serde::Serialize;
 use sqlx::{PgPool, postgres::PgConnectOptions};
@@ -48,21 +48,21 @@ pub(super) struct Bench {
     pub(super) pool: PgPool,
     pub(super) options: PgConnectOptions,
     pub(super) capacity: usize,
-    /// When first steps began.
-    pub(super) begun: Begun,
+    /// How far the runs are.
+    pub(super) progress: Progress,
     /// Statements of the benchmark itself, which are nobody's cost.
     pub(super) asked: Asked,
 }
 
 impl Bench {
     pub(super) fn new(pool: PgPool, options: PgConnectOptions, capacity: usize) -> Self {
-        Self { pool, options, capacity, begun: Begun::default(), asked: Asked::default() }
+        Self { pool, options, capacity, progress: Progress::default(), asked: Asked::default() }
     }
 
     /// An engine client on a pool of its own.
     pub(super) async fn client(&self) -> anyhow::Result<Client> {
         let pool = connect(self.options.clone()).await?;
-        let catalog = workload::catalog(&self.begun)?;
+        let catalog = workload::catalog(&self.progress)?;
         Ok(Client::new(pool, catalog, Clock::default(), Wakeup::new(true)))
     }
 
@@ -92,10 +92,11 @@ impl Bench {
         let live: i64 = sqlx::query_scalar("SELECT count(*) FROM live_runs").fetch_one(&self.pool).await?;
         let runs = usize::try_from(live)?;
         let before = self.probe().await?;
+        let last = self.progress.last_steps() + runs;
         let shutdown = Shutdown::default();
         let started = Instant::now();
         let running: Vec<_> = (0..workers).map(|number| self.worker(&client, number, &shutdown)).collect();
-        self.drained().await?;
+        self.drained(last).await?;
         let seconds = started.elapsed().as_secs_f64();
         shutdown.request();
         futures::future::join_all(running).await;
@@ -137,8 +138,9 @@ impl Bench {
         Ok(())
     }
 
-    /// Waits until no run is live. Asks rarely, so as not to disturb.
-    async fn drained(&self) -> anyhow::Result<()> {
+    /// Waits until no run is live. Does not ask before the `last` of the last steps was run, so as not to disturb.
+    async fn drained(&self, last: usize) -> anyhow::Result<()> {
+        self.progress.reached(last).await;
         let mut connection = self.pool.acquire().await?;
         loop {
             self.asked.count(1);
@@ -148,7 +150,7 @@ impl Bench {
             if !live {
                 return Ok(());
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
