@@ -96,6 +96,10 @@ mutate "a run parks whatever it has seen" engine/src/store/advance.sql \
 mutate "no trigger on the log" migrations/engine/20261121000003_create_run_events.sql \
     's/BEFORE UPDATE OR DELETE ON run_events/BEFORE UPDATE OF duration_ms ON run_events/' \
     tampering::the_log_refuses_to_be_changed
+mutate "no Idempotency-Key" api/src/routes/tickets/submit.rs \
+    's/idempotency_key\(&headers\)\?/None/' \
+    processes::tickets_posted_while_the_api_is_killed_exist_once_and_complete \
+    restart::tickets_posted_while_postgres_is_killed_exist_once_and_complete
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -3,6 +3,7 @@
 use crate::support::{
     TestApp,
     app::{Process, SHORT_LEASE, VISIBLE_PACE, data_dir, program, run, ticket},
+    clients::Clients,
     until,
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -144,6 +145,53 @@ async fn imported_tickets_complete_while_a_loop_kills_workers() {
     let settled: i64 = sqlx::query_scalar(query).fetch_one(&pool).await.unwrap();
     assert_eq!(json!(settled), summary["created"]);
     app.finish().await;
+}
+
+const CLIENTS: usize = 8;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tickets_posted_while_the_api_is_killed_exist_once_and_complete() {
+    let mut app = TestApp::start().await;
+    let worker = app.worker(&[]);
+    let clients = Clients::start(&app, CLIENTS);
+    let (mut kills, mut untold) = (0, 0);
+    // At the first kill nothing that was posted last is committed; of the further ones, one has to come after a commit
+    // and before its answer.
+    while kills < 3 || untold == 0 {
+        clients.go_on(40).await;
+        if kills == 0 {
+            kill_before_the_commit(&app).await;
+        } else {
+            app.kill_api();
+        }
+        kills += 1;
+        until("every client is cut off", || async { clients.cut_off() == kills * CLIENTS }).await;
+        let more = app.tickets().await.checked_sub(clients.acknowledged());
+        untold += more.expect("there are fewer tickets than acknowledged posts");
+        app.start_api().await;
+        clients.go_on_at(&app);
+    }
+    clients.go_on(40).await;
+    assert_eq!(clients.refused(), 0, "posts were refused though the database was there");
+    assert!(clients.replayed() >= untold, "a repetition does not say that its ticket was there");
+    clients.finish(&app).await;
+    assert_eq!(worker.stop().await, 0);
+    app.finish().await;
+}
+
+/// Kills the API while its posts wait in the database for their keys' table.
+async fn kill_before_the_commit(app: &TestApp) {
+    let pool = app.pool().await;
+    let mut lock = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE idempotency IN EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
+    until("a post waits in the database", || async {
+        let query =
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'idempotency'::regclass AND NOT granted)";
+        sqlx::query_scalar::<_, bool>(query).fetch_one(&pool).await.unwrap()
+    })
+    .await;
+    app.kill_api();
+    lock.rollback().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,8 @@
 //! PostgreSQL dies and comes back while workers work: they go on by themselves.
 
-use crate::support::{Act, Gate, TestEngine, cluster::Cluster, until};
+use crate::support::{
+    Act, Gate, TestApp, TestEngine, clients::Clients, cluster::Cluster, database::Database, until,
+};
 use sqlx::{Connection, Executor};
 use std::time::Duration;
 use ticketflow_engine::{RunId, status::RunStatus, store::control};
@@ -34,6 +36,31 @@ async fn everything_completes_though_postgres_is_killed_under_load() {
     }
     until("everything is completed", || async { completed(&engine, &runs).await == runs.len() }).await;
     engine.finish().await;
+    tokio::task::spawn_blocking(|| cluster.stop()).await.unwrap();
+}
+
+/// With the real processes: what is posted in the meantime is refused or kept, and neither of them has to be restarted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn tickets_posted_while_postgres_is_killed_exist_once_and_complete() {
+    let cluster = tokio::task::spawn_blocking(Cluster::private).await.unwrap();
+    let mut app = TestApp::start_on(Database::empty_on(cluster.url()).await).await;
+    let mut worker = app.worker(&["--lease", "3s"]);
+    let clients = Clients::start(&app, 8);
+    for _ in 0..2 {
+        clients.go_on(60).await;
+        until("the worker holds runs", || async { app.get("/queue/stats").await.1["leased"] != 0 }).await;
+        let refused = clients.refused();
+        tokio::task::block_in_place(|| cluster.crash());
+        until("posts are refused", || async { clients.refused() > refused }).await;
+        tokio::task::block_in_place(|| cluster.recover());
+        clients.go_on(60).await;
+        assert!(app.api_runs() && worker.runs(), "a process ended with the database");
+    }
+    assert_eq!(clients.cut_off(), 0, "connections to the API broke");
+    clients.finish(&app).await;
+    assert!(app.api_runs() && worker.runs(), "a process ended after the database came back");
+    assert_eq!(worker.stop().await, 0);
+    app.finish().await;
     tokio::task::spawn_blocking(|| cluster.stop()).await.unwrap();
 }
 

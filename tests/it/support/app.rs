@@ -66,6 +66,11 @@ impl Process {
         self.child.id()
     }
 
+    /// Whether it has not ended.
+    pub(crate) fn runs(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     /// Dies as under `kill -9`.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
@@ -99,16 +104,39 @@ pub(crate) struct TestApp {
 impl TestApp {
     /// Migrates a fresh database and starts the API on it.
     pub(crate) async fn start() -> Self {
-        let database = Database::empty().await;
+        Self::start_on(Database::empty().await).await
+    }
+
+    /// The same on an empty database of some server.
+    pub(crate) async fn start_on(database: Database) -> Self {
         let mut migrate = program();
         migrate.arg("migrate").env("DATABASE_URL", database.url());
         let done = run(migrate).await;
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let (api, url) = Self::api(&database).await;
+        Self { database, api, url, http: Client::builder().no_proxy().build().unwrap() }
+    }
+
+    async fn api(database: &Database) -> (Process, String) {
         let mut command = program();
         command.args(["api", "--listen", "127.0.0.1:0"]).env("DATABASE_URL", database.url());
         let mut api = Process::start(command);
         let url = api.address().await;
-        Self { database, api, url, http: Client::builder().no_proxy().build().unwrap() }
+        (api, url)
+    }
+
+    /// The API dies as under `kill -9`.
+    pub(crate) fn kill_api(&self) {
+        self.api.signal(Signal::KILL);
+    }
+
+    /// A new API process takes the place of a dead one, at an address of its own.
+    pub(crate) async fn start_api(&mut self) {
+        (self.api, self.url) = Self::api(&self.database).await;
+    }
+
+    pub(crate) fn api_runs(&mut self) -> bool {
+        self.api.runs()
     }
 
     /// Starts a worker process.
@@ -156,6 +184,12 @@ impl TestApp {
             ids.extend(results.iter().map(|result| result["ticket_id"].as_str().unwrap().to_owned()));
         }
         ids
+    }
+
+    /// How many tickets there are.
+    pub(crate) async fn tickets(&self) -> usize {
+        let tickets = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM tickets");
+        usize::try_from(tickets.fetch_one(&self.pool().await).await.unwrap()).unwrap()
     }
 
     /// Waits until no ticket is under way any more.

@@ -82,9 +82,19 @@ impl Cluster {
         self.control(&["restart", "--mode=immediate"]);
     }
 
+    /// Kills the server as a crash would.
+    pub(crate) fn crash(&self) {
+        self.control(&["stop", "--mode=immediate"]);
+    }
+
+    /// Starts it again after a crash.
+    pub(crate) fn recover(&self) {
+        self.control(&["start"]);
+    }
+
     /// Stops the server, without a watchdog's delay.
     pub(crate) fn stop(self) {
-        self.control(&["stop", "--mode=immediate"]);
+        self.crash();
         drop(fs::remove_dir_all(&self.directory));
     }
 

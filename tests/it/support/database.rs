@@ -82,7 +82,11 @@ impl Database {
 
     /// A database without any table.
     pub(crate) async fn empty() -> Self {
-        let server = tokio::task::spawn_blocking(cluster::shared_url).await.unwrap();
+        Self::empty_on(tokio::task::spawn_blocking(cluster::shared_url).await.unwrap()).await
+    }
+
+    /// The same on some server.
+    pub(crate) async fn empty_on(server: String) -> Self {
         let mut admin = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
         let name = format!("test_{:032x}", u128::from_be_bytes(entropy()));
         admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();

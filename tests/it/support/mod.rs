@@ -3,6 +3,7 @@
 
 pub(crate) mod app;
 pub(crate) mod cases;
+pub(crate) mod clients;
 pub(crate) mod cluster;
 pub(crate) mod database;
 pub(crate) mod engine;
