@@ -352,3 +352,17 @@ async fn runs_of_a_claim_whose_answer_was_lost_are_found_again() {
 async fn runs_of_a_lost_claim_are_handed_back_though_that_fails_at_first() {
     loses_a_claim(&[(Cut::Statement, "worker_id = $1"), (Cut::Statement, "greatest(run.attempt")]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_loses_the_database_while_it_registers_registers_again() {
+    for cut in [Cut::Statement, Cut::Answer] {
+        let mut engine = TestEngine::builder().start().await;
+        let proxy = Proxy::before(&engine.url()).await;
+        proxy.cut(cut, "INSERT INTO workers");
+        let run = engine.enqueue().await;
+        engine.add_worker_at(&proxy.url(&engine.url())).await;
+        engine.ends(run, RunStatus::Completed).await;
+        assert_eq!(proxy.cuts(), 1);
+        engine.finish().await;
+    }
+}

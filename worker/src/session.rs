@@ -154,13 +154,13 @@ impl Held {
 /// Works until told to stop.
 ///
 /// # Errors
-/// If the worker cannot register at first. Later outages of the database are waited out.
+/// If the database does not let the worker register at first. Outages are waited out.
 pub async fn run(client: Client, options: WorkerOptions, shutdown: Shutdown) -> Result<(), WorkerError> {
     let mut first = true;
     while !shutdown.stop.is_cancelled() {
         let session = match Session::open(&client, &options).await {
             Ok(session) => session,
-            Err(error) if first => return Err(WorkerError::Register(error)),
+            Err(error) if first && !error.is_transient() => return Err(WorkerError::Register(error)),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "cannot register; trying again");
                 pause(&shutdown.stop, Duration::from_millis(500)).await;
