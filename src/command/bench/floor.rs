@@ -5,7 +5,7 @@ use super::{
     phases::Bench,
     probe::{Cost, as_f64},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::{PgPool, postgres::PgConnection};
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ const BATCH: i32 = 32;
 const CLIENTS: usize = 8;
 
 /// What plain SQL reached.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Floor {
     pub(super) runs: usize,
     pub(super) runs_per_second: f64,

@@ -5,7 +5,7 @@ use super::{
     probe::{Cost, as_f64},
     workload,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use ticketflow_engine::{Client, RunId};
 use ticketflow_worker::Shutdown;
@@ -14,7 +14,7 @@ use ticketflow_worker::Shutdown;
 const COMMITS: usize = 200;
 
 /// W2; times in milliseconds.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Latency {
     pub(super) runs: usize,
     /// From the enqueue's acknowledgement to the beginning of the first step.
@@ -27,7 +27,7 @@ pub(super) struct Latency {
 }
 
 /// The middle and the tail of what was measured, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Percentiles {
     pub(super) p50: f64,
     pub(super) p99: f64,
@@ -35,7 +35,7 @@ pub(super) struct Percentiles {
 
 impl Percentiles {
     /// `None`: nothing was measured.
-    fn of(mut times: Vec<Duration>) -> Option<Self> {
+    pub(super) fn of(mut times: Vec<Duration>) -> Option<Self> {
         times.sort();
         let at = |percent: usize| times.get(times.len() * percent / 100).copied().map(millis);
         Some(Self { p50: at(50)?, p99: at(99)? })
@@ -46,28 +46,40 @@ fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
 
+/// The times of runs one by one.
+pub(super) struct Times {
+    pub(super) pickups: Vec<Duration>,
+    pub(super) totals: Vec<Duration>,
+}
+
 impl Bench {
     pub(super) async fn latency(&self, runs: usize) -> anyhow::Result<Latency> {
-        let client = self.client().await?;
         let before = self.probe().await?;
-        let shutdown = Shutdown::default();
-        let worker = self.worker(&client, 0, &shutdown);
         let started = Instant::now();
-        let (mut pickups, mut totals) = (Vec::with_capacity(runs), Vec::with_capacity(runs));
-        for number in 0..runs {
-            let (pickup, total) = self.one(&client, number).await?;
-            pickups.push(pickup);
-            totals.push(total);
-        }
+        let times = self.one_at_a_time(runs).await?;
         let seconds = started.elapsed().as_secs_f64();
-        shutdown.request();
-        worker.await?;
-        client.pool().close().await;
         let cost = before.cost(&self.probe().await?, &self.pool, runs).await?;
-        let measured = Percentiles::of(pickups).zip(Percentiles::of(totals));
+        let measured = Percentiles::of(times.pickups).zip(Percentiles::of(times.totals));
         let (pickup, total) = measured.ok_or_else(|| anyhow::anyhow!("--latency-runs takes at least 1"))?;
         let commit_p50 = self.single_commit().await?;
         Ok(Latency { runs, pickup, total, commit_p50, runs_per_second: as_f64(runs) / seconds, cost })
+    }
+
+    /// Runs one after the other, on a worker that has nothing else to do.
+    pub(super) async fn one_at_a_time(&self, runs: usize) -> anyhow::Result<Times> {
+        let client = self.client().await?;
+        let shutdown = Shutdown::default();
+        let worker = self.worker(&client, 0, &shutdown);
+        let mut times = Times { pickups: Vec::with_capacity(runs), totals: Vec::with_capacity(runs) };
+        for number in 0..runs {
+            let (pickup, total) = self.one(&client, number).await?;
+            times.pickups.push(pickup);
+            times.totals.push(total);
+        }
+        shutdown.request();
+        worker.await?;
+        client.pool().close().await;
+        Ok(times)
     }
 
     /// One run: how long it waited for its first step once its enqueue was acknowledged, and how long it took in all.

@@ -8,7 +8,7 @@ use super::{
     probe::{Asked, Cost, Probe, as_f64},
     workload::{self, Progress},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use std::time::{Duration, Instant};
 use ticketflow_engine::{Client, Clock, store::stats, wakeup::Wakeup};
@@ -16,7 +16,7 @@ use ticketflow_worker::{Shutdown, WorkerOptions};
 use tokio::task::JoinHandle;
 
 /// W1.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Throughput {
     pub(super) runs: usize,
     pub(super) workers: usize,
@@ -27,7 +27,7 @@ pub(super) struct Throughput {
 }
 
 /// W3.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Enqueues {
     pub(super) runs: usize,
     pub(super) clients: usize,
@@ -36,7 +36,7 @@ pub(super) struct Enqueues {
 }
 
 /// What an idle worker asks.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Idle {
     pub(super) seconds: f64,
     pub(super) queries_per_second: f64,
@@ -132,14 +132,14 @@ impl Bench {
         Ok(Idle { seconds, queries_per_second: as_f64(usize::try_from(queries)?) / seconds })
     }
 
-    async fn settle(&self) -> anyhow::Result<()> {
+    pub(super) async fn settle(&self) -> anyhow::Result<()> {
         sqlx::query("VACUUM (ANALYZE) live_runs").execute(&self.pool).await?;
         sqlx::query("CHECKPOINT").execute(&self.pool).await?;
         Ok(())
     }
 
     /// Waits until no run is live. Does not ask before the `last` of the last steps was run, so as not to disturb.
-    async fn drained(&self, last: usize) -> anyhow::Result<()> {
+    pub(super) async fn drained(&self, last: usize) -> anyhow::Result<()> {
         self.progress.reached(last).await;
         let mut connection = self.pool.acquire().await?;
         loop {
@@ -163,7 +163,7 @@ impl Bench {
 }
 
 /// Enqueues from many clients at once; returns the seconds it took.
-async fn enqueue(client: &Client, runs: usize, clients: usize) -> anyhow::Result<f64> {
+pub(super) async fn enqueue(client: &Client, runs: usize, clients: usize) -> anyhow::Result<f64> {
     let started = Instant::now();
     let tasks = (0..clients).map(|number| {
         let client = client.clone();

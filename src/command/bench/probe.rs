@@ -1,7 +1,7 @@
 //! What the server says a phase cost: commits, statements, WAL, HOT updates.
 
 use anyhow::Context as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use std::{
     sync::{
@@ -40,7 +40,7 @@ pub(super) struct Probe {
 }
 
 /// What a phase cost, per run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Cost {
     /// WAL commit records, where `pg_walinspect` can be had; else committed transactions.
     pub(super) commits: f64,

@@ -3,42 +3,66 @@
 use super::{
     floor::Floor,
     latency::Latency,
+    load::UnderLoad,
+    median::median,
     phases::{Enqueues, Idle, Throughput},
     probe::Cost,
+    tickets::{Posts, Tickets},
 };
 use crate::output::{counted, out};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Serialize)]
+/// What one round measured, or the medians of several.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Report {
     pub(super) server: String,
+    /// Rounds that these are the medians of.
+    pub(super) rounds: usize,
     pub(super) enqueues: Enqueues,
     pub(super) throughput: Throughput,
     pub(super) two_workers: Throughput,
+    /// Throughput of the worker in that round by the floor's.
+    pub(super) of_floor: f64,
+    pub(super) two_workers_of_floor: f64,
     pub(super) latency: Latency,
+    pub(super) under_load: UnderLoad,
     pub(super) idle: Idle,
     pub(super) floor: Floor,
+    pub(super) tickets: Tickets,
 }
 
 impl Report {
+    /// The medians of rounds, number by number.
+    pub(super) fn median(rounds: &[Self]) -> anyhow::Result<Self> {
+        let reports: Vec<_> = rounds.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
+        Ok(Self { rounds: rounds.len(), ..serde_json::from_value(median(&reports))? })
+    }
+
     pub(super) fn print(&self, json: bool) -> anyhow::Result<()> {
         if json { out(&serde_json::to_string_pretty(self)?) } else { out(&self.lines().join("\n")) }
     }
 
     fn lines(&self) -> Vec<String> {
         let floor = self.floor.runs_per_second;
-        let mut lines = vec![format!("on {}\n", self.server)];
-        lines.extend([&self.throughput, &self.two_workers].map(|measured| {
+        let medians =
+            if self.rounds > 1 { format!(", medians of {} rounds", self.rounds) } else { String::new() };
+        let mut lines = vec![format!("on {}{medians}\n", self.server)];
+        let throughputs = [(&self.throughput, self.of_floor), (&self.two_workers, self.two_workers_of_floor)];
+        lines.extend(throughputs.map(|(measured, of_floor)| {
             format!(
-                "W1 throughput, {}: {:.0} runs/s ({:.0} durable steps/s), {:.2} x the floor; {}",
+                "W1 throughput, {}: {:.0} runs/s ({:.0} durable steps/s), {of_floor:.2} x the floor; {}",
                 counted(measured.workers, "worker"),
                 measured.runs_per_second,
                 measured.steps_per_second,
-                measured.runs_per_second / floor,
                 cost(&measured.cost),
             )
         }));
         lines.push(self.latency.line());
+        let load = &self.under_load;
+        lines.push(format!(
+            "half of that load, {:.0} runs/s: done after p50 {:.1} ms, p99 {:.1} ms",
+            load.per_second, load.total.p50, load.total.p99
+        ));
         lines.push(format!(
             "W3 durable enqueues, {} clients: {:.0}/s; {}",
             self.enqueues.clients,
@@ -50,7 +74,30 @@ impl Report {
             "floor, plain SQL, 32 runs a batch, 8 clients, enqueue included: {floor:.0} runs/s; {}",
             cost(&self.floor.cost)
         ));
+        lines.extend(self.tickets.posts.iter().map(Posts::line));
+        lines.push(format!("W5 tickets in batches of 500: {:.0}/s", self.tickets.batched_per_second));
+        let through = &self.tickets.through;
+        lines.push(format!(
+            "W6 tickets through the whole triage, offline, one worker: {:.0}/s; {}",
+            through.per_second,
+            cost(&through.cost)
+        ));
         lines
+    }
+}
+
+impl Posts {
+    fn line(&self) -> String {
+        format!(
+            "W4 tickets posted by {} HTTP clients: {:.0}/s, {:.2} x a minimal handler's {:.0}/s; answered after p50 \
+             {:.1} ms, p99 {:.1} ms",
+            self.clients,
+            self.per_second,
+            self.of_floor,
+            self.floor_per_second,
+            self.answer.p50,
+            self.answer.p99,
+        )
     }
 }
 
@@ -87,7 +134,7 @@ fn cost(cost: &Cost) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::bench::latency::Percentiles;
+    use crate::command::bench::{latency::Percentiles, tickets::Through};
 
     fn report() -> Report {
         let cost = Cost {
@@ -107,6 +154,21 @@ mod tests {
         };
         Report {
             server: "PostgreSQL".to_owned(),
+            rounds: 1,
+            of_floor: 0.5,
+            two_workers_of_floor: 0.5,
+            under_load: UnderLoad { per_second: 5.0, runs: 10, total: Percentiles { p50: 4.0, p99: 12.5 } },
+            tickets: Tickets {
+                posts: vec![Posts {
+                    clients: 16,
+                    per_second: 9_000.0,
+                    answer: Percentiles { p50: 1.5, p99: 4.5 },
+                    floor_per_second: 6_000.0,
+                    of_floor: 1.5,
+                }],
+                batched_per_second: 20_000.0,
+                through: Through { tickets: 10, per_second: 2_500.0, cost: cost.clone() },
+            },
             enqueues: Enqueues { runs: 10, clients: 16, per_second: 5.0, cost: cost.clone() },
             two_workers: Throughput { workers: 2, ..throughput.clone() },
             throughput,
@@ -138,13 +200,26 @@ mod tests {
         let lines = report().lines();
         let costly =
             lines.iter().filter(|line| line.contains("9.50 statements, 8.000 commits, 7.2 kB WAL; HOT 0.80"));
-        assert_eq!(costly.count(), 5, "{lines:?}");
+        assert_eq!(costly.count(), 6, "{lines:?}");
         let alone = lines.iter().find(|line| line.starts_with("W2")).unwrap();
         assert!(
             alone.contains("picked up after p50 1.25 ms, p99 2.50 ms; done after p50 8.00 ms"),
             "{alone}"
         );
         assert!(lines.iter().any(|line| line == "idle worker: 0.90 queries/s"), "{lines:?}");
+    }
+
+    #[test]
+    fn the_median_of_rounds_is_a_report_that_says_so() {
+        let rounds = [7.0, 9.0, 8.0].map(|rate| {
+            let mut round = report();
+            round.throughput.runs_per_second = rate;
+            round
+        });
+        let median = Report::median(&rounds).unwrap();
+        assert!((median.throughput.runs_per_second - 8.0).abs() < f64::EPSILON);
+        assert!(median.lines()[0].contains("medians of 3 rounds"), "{:?}", median.lines());
+        assert!(!rounds[0].lines()[0].contains("medians"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! twice.
 
 mod report;
-mod samples;
+pub(crate) mod samples;
 mod takeover;
 mod workers;
 
