@@ -36,7 +36,7 @@ impl Step for Draft {
         _context: &StepContext,
         (ticket, classified, extracted, research, last, review): Self::Input,
     ) -> Result<StepOutcome<Self::Output>, StepError> {
-        let articles = knowledge::articles(&self.0.pool, &research).await.map_err(failure::database)?;
+        let articles = knowledge::articles(&self.0.library, &research).await.map_err(failure::database)?;
         let request = DraftRequest {
             message: Message::from(&ticket),
             classification: &classified.result,

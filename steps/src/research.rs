@@ -1,20 +1,21 @@
 //! The step that gathers what is known about a ticket's matter: articles, the customer's earlier tickets, tickets like
-//! it that were solved. Reads on one connection, without a transaction.
+//! it that were solved. Articles and solved tickets are held in memory; without a transaction.
 
 use crate::{classify::Classify, extract::Extract, failure, settings::Triage};
-use sqlx::PgConnection;
 use ticketflow_engine::{RunId, Step, StepContext, StepError, StepOutcome, StoreError};
 use ticketflow_tickets::{
-    knowledge::{self, ArticleId, Found, Search},
+    knowledge::{ArticleId, Found, Search},
     language::Language,
     ticket::{self, NewTicket},
-    triage::{ArticleHit, Classification, Extraction, Fraction, Research as Evidence, TriageStep},
+    triage::{
+        ArticleHit, Classification, EarlierTicket, Extraction, Fraction, Research as Evidence, TriageStep,
+    },
 };
 
 /// Articles that a draft is given.
 const ARTICLES: u16 = 5;
 /// Earlier tickets of each kind that are shown.
-const TICKETS: i64 = 3;
+const TICKETS: usize = 3;
 /// What the article that usually answers such a matter is ahead by.
 const USUAL: f64 = 0.2;
 
@@ -54,36 +55,29 @@ struct Matter<'a> {
 
 impl Research {
     async fn gather(&self, matter: Matter<'_>) -> Result<Evidence, StoreError> {
-        let mut connection =
-            self.0.pool.acquire().await.map_err(StoreError::database("connect to research"))?;
-        let (subject, customer) = (matter.ticket.subject.as_str(), matter.ticket.customer_id.as_str());
+        let subject = matter.ticket.subject.as_str();
         let text = format!("{subject}\n{}", matter.ticket.body);
         Ok(Evidence {
-            articles: self.articles(&mut connection, matter, &text).await?,
-            earlier_tickets: ticket::earlier_of_customer(
-                &mut connection,
-                matter.id,
-                customer,
-                &text,
-                TICKETS,
-            )
-            .await?,
-            similar_solved: ticket::similar_solved(&mut connection, matter.id, subject, TICKETS).await?,
+            articles: self.articles(matter, &text).await?,
+            earlier_tickets: self.earlier(matter, &text).await?,
+            similar_solved: self.0.solved.like(matter.id, subject, &text, TICKETS).await?,
         })
     }
 
-    async fn articles(
-        &self,
-        connection: &mut PgConnection,
-        matter: Matter<'_>,
-        text: &str,
-    ) -> Result<Vec<ArticleHit>, StoreError> {
+    async fn earlier(&self, matter: Matter<'_>, text: &str) -> Result<Vec<EarlierTicket>, StoreError> {
+        let connected = self.0.pool.acquire().await;
+        let mut connection = connected.map_err(StoreError::database("connect to research"))?;
+        let customer = matter.ticket.customer_id.as_str();
+        ticket::earlier_of_customer(&mut connection, matter.id, customer, text, TICKETS).await
+    }
+
+    async fn articles(&self, matter: Matter<'_>, text: &str) -> Result<Vec<ArticleHit>, StoreError> {
         let language = matter.classification.language;
         let search =
             Search { text, language, category: Some(&matter.classification.category), limit: 2 * ARTICLES };
-        let found = knowledge::search(connection, search).await?;
+        let found = self.0.library.search(search).await?;
         let mut hits: Vec<ArticleHit> = found.into_iter().map(hit).collect();
-        self.prefer_usual(connection, matter, language, &mut hits).await?;
+        self.prefer_usual(matter, language, &mut hits).await?;
         hits.truncate(ARTICLES.into());
         Ok(hits)
     }
@@ -91,7 +85,6 @@ impl Research {
     /// Puts the article ahead that usually answers such a matter, in the customer's language if there is one.
     async fn prefer_usual(
         &self,
-        connection: &mut PgConnection,
         matter: Matter<'_>,
         language: Language,
         hits: &mut Vec<ArticleHit>,
@@ -99,7 +92,7 @@ impl Research {
         let Some(usual) = self.0.offline.usual_article(matter.extraction.issue_type) else { return Ok(()) };
         let ids = [format!("{usual}-{language}"), usual.to_owned()].map(|id| ArticleId::parse(&id).ok());
         let ids: Vec<ArticleId> = ids.into_iter().flatten().collect();
-        let Some(article) = knowledge::get(connection, &ids).await?.into_iter().next() else { return Ok(()) };
+        let Some(article) = self.0.library.get(&ids).await?.into_iter().next() else { return Ok(()) };
         let article = article.article;
         let why = format!("usually answers {}", matter.extraction.issue_type);
         match hits.iter_mut().find(|hit| hit.article_id == article.id) {

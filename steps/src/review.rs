@@ -38,7 +38,7 @@ impl Step for Review {
         context: &StepContext,
         (ticket, classified, extracted, research, drafted): Self::Input,
     ) -> Result<StepOutcome<Self::Output>, StepError> {
-        let articles = knowledge::articles(&self.0.pool, &research).await.map_err(failure::database)?;
+        let articles = knowledge::articles(&self.0.library, &research).await.map_err(failure::database)?;
         let mut judgement = self.0.offline.review(&ReviewRequest {
             message: Message::from(&ticket),
             classification: &classified.result,

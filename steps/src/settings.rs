@@ -4,7 +4,9 @@ use crate::provider::offline::{Offline, OfflineError, ReviewPolicy};
 use sqlx::PgPool;
 use std::{sync::Arc, time::Duration};
 use ticketflow_tickets::{
+    knowledge::Library,
     taxonomy::{Priority, Taxonomy},
+    ticket::Solved,
     triage::{AiAccount, AiStatus, TriageStep},
 };
 
@@ -30,6 +32,8 @@ pub struct Triage {
     pub(crate) policy: Arc<TriagePolicy>,
     pub(crate) offline: Arc<Offline>,
     pub(crate) pool: PgPool,
+    pub(crate) library: Library,
+    pub(crate) solved: Solved,
 }
 
 impl Triage {
@@ -39,7 +43,14 @@ impl Triage {
     /// If one of them cannot be read.
     pub fn new(taxonomy: Taxonomy, policy: TriagePolicy, pool: PgPool) -> Result<Self, OfflineError> {
         let offline = Offline::new(taxonomy.clone())?;
-        Ok(Self { taxonomy: Arc::new(taxonomy), policy: Arc::new(policy), offline: Arc::new(offline), pool })
+        Ok(Self {
+            taxonomy: Arc::new(taxonomy),
+            policy: Arc::new(policy),
+            offline: Arc::new(offline),
+            library: Library::new(pool.clone()),
+            solved: Solved::new(pool.clone()),
+            pool,
+        })
     }
 }
 

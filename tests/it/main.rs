@@ -22,6 +22,7 @@ mod once;
 mod plans;
 mod processes;
 mod queues;
+mod research;
 mod restart;
 mod retries;
 mod schedules;

@@ -3,6 +3,7 @@
 
 mod article;
 mod id;
+mod library;
 mod parse;
 mod row;
 mod search;
@@ -13,6 +14,7 @@ mod words;
 
 pub use article::Article;
 pub use id::{ArticleId, NotAnArticleId};
+pub use library::Library;
 pub use parse::ArticleError;
 pub use row::{Source, StoredArticle};
 pub use search::{Found, Search, search};

@@ -79,38 +79,53 @@ pub async fn search(connection: &mut PgConnection, search: Search<'_>) -> Result
         return typo::search(connection, &words, search.limit).await;
     }
     let best = rows[0].points;
-    rows.into_iter().map(|row| found(row, best, search)).collect()
+    rows.into_iter().map(|row| Ok(found(Fit::try_from(row)?, best, search))).collect()
 }
 
-fn found(row: Row, best: f64, search: Search<'_>) -> Result<Found, StoreError> {
-    let mut why = format!("shares the words {}", row.shared.join(", "));
-    if search.category.is_some_and(|category| category.as_str() == row.category) {
+/// An article, the words that it shares with what is looked for, and what that is worth.
+pub(super) struct Fit {
+    pub(super) article: StoredArticle,
+    pub(super) shared: Vec<String>,
+    pub(super) points: f64,
+}
+
+pub(super) fn found(fit: Fit, best: f64, search: Search<'_>) -> Found {
+    let Fit { article, shared, points } = fit;
+    let mut why = format!("shares the words {}", shared.join(", "));
+    if search.category == Some(&article.article.category) {
         why.push_str("; same category");
     }
-    if search.language.code() != row.language {
+    if search.language != article.article.language {
         why.push_str("; written in another language");
     }
-    let article = ArticleRow {
-        id: row.id,
-        title: row.title,
-        category: row.category,
-        language: row.language,
-        keywords: row.keywords,
-        summary: row.summary,
-        steps: row.steps,
-        facts: row.facts,
-        contact: row.contact,
-        source: row.source,
-        updated_at: row.updated_at,
-    };
-    let article = StoredArticle::try_from(article)?;
-    Ok(Found {
-        snippet: passage(&article.article, &row.shared),
+    Found {
+        snippet: passage(&article.article, &shared),
         article,
         // A long text shares words with everything: what counts is how far an article lies behind the best.
-        score: Fraction::clamped(row.points / (row.points + HALF) * (row.points / best)),
+        score: Fraction::clamped(points / (points + HALF) * (points / best)),
         why,
-    })
+    }
+}
+
+impl TryFrom<Row> for Fit {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let article = ArticleRow {
+            id: row.id,
+            title: row.title,
+            category: row.category,
+            language: row.language,
+            keywords: row.keywords,
+            summary: row.summary,
+            steps: row.steps,
+            facts: row.facts,
+            contact: row.contact,
+            source: row.source,
+            updated_at: row.updated_at,
+        };
+        Ok(Self { article: StoredArticle::try_from(article)?, shared: row.shared, points: row.points })
+    }
 }
 
 /// The passage that has most of the shared words, in whatever form: the first of equals.

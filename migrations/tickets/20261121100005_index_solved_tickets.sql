@@ -1,0 +1,3 @@
+-- Every ticket is compared with those that were solved last.
+CREATE INDEX tickets_solved ON tickets ((coalesce(resolved_at, completed_at)))
+    WHERE status = 'completed' OR resolved_at IS NOT NULL;

@@ -1,0 +1,127 @@
+//! Tickets that came before: the same customer's, and how alike two tickets read.
+
+use crate::{
+    taxonomy::Category,
+    triage::{EarlierTicket, Fraction},
+};
+use sqlx::PgConnection;
+use std::collections::HashSet;
+use ticketflow_engine::{RunId, StoreError};
+
+/// Words of a ticket that others are compared with: what it is about stands at its start.
+pub(super) const COMPARED: usize = 24;
+/// Fewest letters of a word that says something.
+const LETTERS: usize = 4;
+
+/// The customer's tickets before `id`, newest first.
+///
+/// # Errors
+/// If the database is out of reach or a row is corrupt.
+pub async fn earlier_of_customer(
+    connection: &mut PgConnection,
+    id: RunId,
+    customer: &str,
+    text: &str,
+    limit: usize,
+) -> Result<Vec<EarlierTicket>, StoreError> {
+    let rows = sqlx::query_as!(
+        Earlier,
+        r#"SELECT id AS "id: RunId", subject, body, category, status FROM tickets
+           WHERE customer_id = $1 AND id < $2 ORDER BY created_at DESC, id DESC LIMIT $3"#,
+        customer,
+        id.as_uuid(),
+        i64::try_from(limit).unwrap_or(i64::MAX),
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::database("read a customer's earlier tickets"))?;
+    let words = significant_words(text, COMPARED);
+    rows.into_iter()
+        .map(|row| {
+            let likeness = likeness(&words, &row.words());
+            row.with(likeness)
+        })
+        .collect()
+}
+
+/// A ticket's row, as far as it is compared.
+#[derive(Debug, Clone)]
+pub(super) struct Earlier {
+    pub(super) id: RunId,
+    pub(super) subject: String,
+    pub(super) body: String,
+    pub(super) category: Option<String>,
+    pub(super) status: String,
+}
+
+impl Earlier {
+    /// What it says, as words.
+    pub(super) fn words(&self) -> HashSet<String> {
+        significant(&self.subject).chain(significant(&self.body)).collect()
+    }
+
+    pub(super) fn with(self, likeness: f64) -> Result<EarlierTicket, StoreError> {
+        let category = self.category.map(|name| Category::parse(&name)).transpose();
+        let category = category.map_err(|error| StoreError::Corrupt {
+            table: "tickets",
+            column: "category",
+            row: self.id.to_string(),
+            problem: error.to_string(),
+        })?;
+        Ok(EarlierTicket {
+            ticket_id: self.id.to_string(),
+            subject: self.subject,
+            category,
+            status: self.status,
+            similarity: Fraction::clamped(likeness),
+        })
+    }
+}
+
+/// The share of `words` that occur among `theirs`.
+pub(super) fn likeness(words: &[String], theirs: &HashSet<String>) -> f64 {
+    let shared = words.iter().filter(|word| theirs.contains(*word)).count();
+    #[expect(clippy::cast_precision_loss, reason = "a few words")]
+    let share = shared as f64 / words.len().max(1) as f64;
+    share
+}
+
+/// The first words of four letters and more, each once.
+pub(super) fn significant_words(text: &str, limit: usize) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in significant(text) {
+        if words.len() == limit {
+            break;
+        }
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words
+}
+
+fn significant(text: &str) -> impl Iterator<Item = String> {
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    words.filter(|word| word.chars().count() >= LETTERS).map(str::to_lowercase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_letters_and_digits_each_once() {
+        let words = significant_words("Refund!! & (order' | 'ABC-12345:* refund) \\ überfällig", 24);
+        assert_eq!(words, ["refund", "order", "12345", "überfällig"]);
+        assert_eq!(significant_words("one three seven eleven", 2), ["three", "seven"]);
+        assert!(significant_words("a & b", 24).is_empty());
+    }
+
+    #[test]
+    fn likeness_is_the_share_of_words_that_occur() {
+        let words = significant_words("refund order overdue again", 24);
+        let theirs = significant("The refund of my order").collect();
+        assert!((likeness(&words, &theirs) - 0.5).abs() < f64::EPSILON);
+        assert!(likeness(&[], &theirs).abs() < f64::EPSILON);
+    }
+}
