@@ -25,7 +25,7 @@ use tokio::sync::Mutex;
 const FRESH_FOR: Duration = Duration::from_secs(2);
 /// Most articles that are held; past that the database is searched.
 const MOST_ARTICLES: i64 = 10_000;
-/// Most words whose stems are kept.
+/// Most words of a language whose stems are kept.
 const MOST_WORDS: usize = 100_000;
 /// Most words whose fit is told.
 const SHARED: usize = 4;
@@ -54,9 +54,11 @@ struct Contents {
     lexemes: HashMap<String, usize>,
     /// By lexeme: the articles it stands in and its rank there.
     postings: Vec<Vec<(usize, f64)>>,
-    /// By language and word: its lexemes. Of words that stand in no article: none.
-    stems: RwLock<HashMap<(Language, String), Arc<[usize]>>>,
+    stems: RwLock<Stems>,
 }
+
+/// By language and word: its lexemes. Of words that stand in no article: none.
+type Stems = HashMap<Language, HashMap<String, Arc<[usize]>>>;
 
 /// Tells one state of the table from the next: whoever writes an article sets its time, whoever deletes one changes the
 /// number.
@@ -176,11 +178,13 @@ impl Contents {
 
     fn unknown(&self, language: Language, words: &[String]) -> Vec<String> {
         let stems = self.stems.read().unwrap_or_else(PoisonError::into_inner);
-        words.iter().filter(|word| !stems.contains_key(&(language, (*word).clone()))).cloned().collect()
+        let known = |word: &&String| stems.get(&language).is_some_and(|stems| stems.contains_key(*word));
+        words.iter().filter(|word| !known(word)).cloned().collect()
     }
 
     fn learn(&self, language: Language, learned: Vec<(String, Vec<String>)>) {
         let mut stems = self.stems.write().unwrap_or_else(PoisonError::into_inner);
+        let stems = stems.entry(language).or_default();
         if stems.len() + learned.len() > MOST_WORDS {
             stems.clear();
         }
@@ -189,7 +193,7 @@ impl Contents {
                 lexemes.iter().filter_map(|lexeme| self.lexemes.get(lexeme).copied()).collect();
             numbers.sort_unstable();
             numbers.dedup();
-            stems.insert((language, word), numbers.into());
+            stems.insert(word, numbers.into());
         }
     }
 
@@ -218,7 +222,7 @@ impl Contents {
     /// The articles that the word stands in, in any of its stems, and its rank there.
     fn hits(&self, language: Language, word: &str) -> Vec<(usize, f64)> {
         let stems = self.stems.read().unwrap_or_else(PoisonError::into_inner);
-        let lexemes = stems.get(&(language, word.to_owned())).cloned().unwrap_or_default();
+        let lexemes = stems.get(&language).and_then(|stems| stems.get(word)).cloned().unwrap_or_default();
         drop(stems);
         let mut hits: Vec<(usize, f64)> = Vec::new();
         for (place, rank) in lexemes.iter().flat_map(|lexeme| &self.postings[*lexeme]) {
