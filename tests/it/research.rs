@@ -88,7 +88,7 @@ async fn the_library_sees_articles_come_change_and_go() {
         until("the article is found", || async { titles().await == [title] }).await;
     }
     let id = page("Zeppelin").id;
-    assert_eq!(library.get(&[id.clone()]).await.unwrap()[0].article.title, "Zeppelin mail");
+    assert_eq!(library.get(std::slice::from_ref(&id)).await.unwrap()[0].article.title, "Zeppelin mail");
     assert!(knowledge::delete(&mut pool.acquire().await.unwrap(), &id).await.unwrap());
     until("the article is gone", || async { titles().await.is_empty() }).await;
     assert!(library.get(&[id]).await.unwrap().is_empty());
