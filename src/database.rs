@@ -1,7 +1,6 @@
 //! Which database the program works on, and connecting to it.
 
 use crate::exit::Exit;
-use anyhow::Context as _;
 use backon::{ExponentialBuilder, Retryable};
 use sqlx::{
     Connection, PgConnection, PgPool,
@@ -14,7 +13,7 @@ use ticketflow_engine::error::is_transient;
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 /// Longest time to wait for the first connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-const UNREACHABLE: &str = "cannot connect to the database; is DATABASE_URL right and the server running?";
+const UNREACHABLE: &str = "cannot connect to the database (is DATABASE_URL right and the server running?)";
 
 /// A database to work on.
 #[derive(Debug, Clone)]
@@ -48,7 +47,7 @@ impl Database {
         let first = (|| PgConnection::connect_with(&options)).retry(delays).when(is_transient);
         let first =
             tokio::time::timeout(CONNECT_TIMEOUT, first).await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
-        first.context(UNREACHABLE)?.close().await.context(UNREACHABLE)?;
+        first.map_err(|error| unreachable(&error))?.close().await.map_err(|error| unreachable(&error))?;
         PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(10))
@@ -56,6 +55,11 @@ impl Database {
             .test_before_acquire(false)
             .connect_with(options)
             .await
-            .context(UNREACHABLE)
+            .map_err(|error| unreachable(&error))
     }
+}
+
+/// What keeps it from connecting is said too: a wrong password, and a server that is not there, are mended differently.
+fn unreachable(error: &sqlx::Error) -> anyhow::Error {
+    Exit::Unreachable.with(format!("{UNREACHABLE}: {error}"))
 }

@@ -4,6 +4,7 @@ use crate::{
     config::Config,
     database::Database,
     exit::Exit,
+    output::counted,
     postgres::{EmbeddedOptions, EmbeddedPostgres},
 };
 use anyhow::Context as _;
@@ -73,7 +74,25 @@ impl Home {
         })
     }
 
-    /// The configured database, or the private one: used where it runs, started where not.
+    /// The configured database, or the private one: used where it runs, started where it is at rest. For commands that
+    /// check: what they are to look at must exist, so none is created.
+    pub(crate) async fn find_existing(config: &Config) -> anyhow::Result<Self> {
+        if let Ok(database) = Self::find(config) {
+            return Ok(Self { database, embedded: None });
+        }
+        if EmbeddedPostgres::exists(config.data_dir())? {
+            return Self::open(config).await;
+        }
+        let directory = EmbeddedPostgres::directory(config.data_dir())?;
+        Err(Exit::Unreachable.with(format!(
+            "no ticketflow database in {}: set DATABASE_URL, or name the private one's directory with \
+             --data-dir{}",
+            directory.display(),
+            demo_hint()
+        )))
+    }
+
+    /// The configured database, or the private one: used where it runs, started where not, and created if need be.
     pub(crate) async fn find_or_open(config: &Config) -> anyhow::Result<Self> {
         match Self::find(config) {
             Ok(database) => Ok(Self { database, embedded: None }),
@@ -92,6 +111,12 @@ impl Home {
             Err(_) => Ok(()),
         }
     }
+}
+
+/// Names the demo's directory, which people forget to name, to be put after `--data-dir`.
+pub(crate) fn demo_hint() -> String {
+    let demo = EmbeddedPostgres::demo_dir();
+    demo.map(|demo| format!("; for the demo use --data-dir {}", demo.display())).unwrap_or_default()
 }
 
 /// The engine's tables and the tickets'.
@@ -114,6 +139,17 @@ pub(crate) async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
 pub(crate) async fn pending_migrations(pool: &PgPool) -> anyhow::Result<usize> {
     let mut connection = pool.acquire().await?;
     Ok(schema::pending(&mut connection, &MIGRATORS).await?)
+}
+
+/// Refuses a database whose schema is not up to date.
+pub(crate) async fn require_schema(pool: &PgPool) -> anyhow::Result<()> {
+    match pending_migrations(pool).await? {
+        0 => Ok(()),
+        missing => {
+            let missing = counted(missing, "migration");
+            Err(Exit::Failed.with(format!("the database lacks {missing}; run `ticketflow migrate`")))
+        }
+    }
 }
 
 /// The workflows, as configured.
