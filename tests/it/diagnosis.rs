@@ -96,6 +96,20 @@ async fn the_doctor_tells_a_late_heartbeat_from_a_live_worker() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_asks_for_the_database_of_the_api_that_answers() {
+    let app = TestApp::start().await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut command = app.command(&["doctor", "-o", "json", "--data-dir"]);
+    command.arg(elsewhere.path()).env_remove("DATABASE_URL");
+    let said = run(command).await;
+    let findings: Vec<Value> =
+        serde_json::from_slice(&said.stdout).unwrap_or_else(|_| panic!("{}", text(&said)));
+    let fix = bad(&findings, "no database")["fix"].to_string();
+    assert!(fix.contains("--data-dir"), "{fix}");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_step_that_does_not_exist_is_named_with_the_one_that_was_meant() {
     let app = TestApp::start().await;
     let config = "[worker]\nqueues = [\"defualt\"]\n[steps.clasify]\nmax_attempts = 2\n";
