@@ -45,7 +45,9 @@ async fn a_run_says_whether_its_queue_its_key_or_its_workers_hold_it_up() {
     let why = async || app.get(&format!("/tickets/{id}/run")).await.1["waits_because"].clone();
     assert_eq!(why().await, "no live worker claims from its queue and knows its workflow");
     sqlx::query(WORKER).bind(600.0).execute(&pool).await.unwrap();
-    assert_eq!(why().await, "for a worker with a free slot");
+    assert_eq!(why().await, "for a worker; one with a free slot will take it at once");
+    execute("UPDATE workers SET state = 'draining'").await;
+    assert_eq!(why().await, "for a worker with a free slot: all are busy");
     execute("INSERT INTO queues (name, max_leased, leased) VALUES ('default', 2, 2)").await;
     assert_eq!(why().await, "its queue default is at its limit: 2 of 2 runs are leased");
     bad(&findings(&app, None).await, "queue default is at its limit: 2 of 2");
