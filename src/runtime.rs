@@ -2,13 +2,13 @@
 
 use crate::{
     config::Config,
-    database::Database,
+    database::{Database, pool_options},
     exit::Exit,
     output::counted,
     postgres::{EmbeddedOptions, EmbeddedPostgres},
 };
 use anyhow::Context as _;
-use sqlx::{PgPool, migrate::Migrator, postgres::PgPoolOptions};
+use sqlx::{PgPool, migrate::Migrator};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -162,10 +162,8 @@ pub(crate) fn catalog(config: &Config, pool: &PgPool) -> anyhow::Result<Catalog>
 /// The workflows as they come. Their steps read through a small pool of their own, so that slow searches cannot keep
 /// the engine from a connection.
 pub(crate) fn unconfigured_catalog(pool: &PgPool) -> anyhow::Result<Catalog> {
-    let steps = PgPoolOptions::new()
-        .max_connections(STEP_CONNECTIONS)
-        .test_before_acquire(false)
-        .connect_lazy_with((*pool.connect_options()).clone());
+    let steps =
+        pool_options().max_connections(STEP_CONNECTIONS).connect_lazy_with((*pool.connect_options()).clone());
     Ok(ticketflow_workflows::catalog(TriageSettings::new(steps))?)
 }
 
