@@ -180,6 +180,31 @@ async fn import_is_idempotent_and_keeps_what_it_rejects() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_writes_nothing_and_an_import_writes_beside_its_file() {
+    let app = TestApp::start().await;
+    let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let file = directory.path().join("tickets.csv");
+    std::fs::write(&file, "subject,body,customer_id\nHello,Where is my order?,c1\nEmpty,,c3\n").unwrap();
+    let files = |of: &tempfile::TempDir| std::fs::read_dir(of.path()).unwrap().count();
+    let import = |extra: &[&str]| {
+        let mut command = app.command(&["tickets", "import"]);
+        command.arg(&file).args(extra).current_dir(elsewhere.path());
+        command
+    };
+    let dry = run(import(&["--dry-run"])).await;
+    let said = text(&dry.stderr);
+    assert_eq!(code(&dry), 0, "{said}");
+    assert!(said.contains("would reject 1 record") && said.contains("line 3: "), "{said}");
+    assert_eq!((files(&directory), files(&elsewhere)), (1, 0), "the dry run wrote something");
+    let true_import = run(import(&[])).await;
+    let said = text(&true_import.stderr);
+    let beside = directory.path().join("tickets.csv.rejected.jsonl");
+    assert!(said.contains(&*beside.to_string_lossy()) && beside.exists(), "{said}");
+    assert_eq!(files(&elsewhere), 0);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn reports_are_json_where_json_is_asked_for() {
     let app = TestApp::start().await;
     app.submit(1).await;
