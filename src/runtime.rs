@@ -69,7 +69,8 @@ impl Home {
         };
         found.map(Database::new).ok_or_else(|| {
             Exit::Unreachable.with(
-                "no database: set DATABASE_URL, or start the private one with `ticketflow up` and run this beside it",
+                "no database: set DATABASE_URL, or start the private one with `ticketflow up` and run this beside it, \
+                 with the same --data-dir",
             )
         })
     }
