@@ -129,13 +129,13 @@ pub(crate) struct WorkerArgs {
     #[arg(long, env = "TICKETFLOW_LEASE", value_parser = parse_lease)]
     pub(crate) lease: Option<Duration>,
     /// How long running steps may take to finish at a stop [default: 20s]
-    #[arg(long, env = "TICKETFLOW_GRACE", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "TICKETFLOW_GRACE", value_parser = parse_duration)]
     pub(crate) grace: Option<Duration>,
     /// Queue to claim from; may be repeated [default: those of the workflows]
     #[arg(long = "queue", value_name = "NAME")]
     pub(crate) queues: Vec<String>,
     /// Pause before every step, to watch what happens
-    #[arg(long, value_parser = humantime::parse_duration)]
+    #[arg(long, value_parser = parse_duration)]
     pub(crate) pace: Option<Duration>,
 }
 
@@ -243,8 +243,13 @@ fn read(path: &Path) -> anyhow::Result<File> {
     toml::from_str(&text).with_context(|| format!("{} is not a valid configuration", path.display()))
 }
 
+/// Reads a duration; what is none is answered with an example.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 15s, 2m or 500ms"))
+}
+
 fn parse_lease(text: &str) -> Result<Duration, String> {
-    let lease = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let lease = parse_duration(text)?;
     if (Duration::from_secs(1)..=Duration::from_hours(1)).contains(&lease) {
         return Ok(lease);
     }
@@ -290,5 +295,6 @@ mod tests {
         let error = file.check().unwrap_err().to_string();
         assert!(error.contains("worker.lease_seconds = 0") && error.contains("1 to 3600"), "{error}");
         assert!(parse_lease("100ms").is_err() && parse_lease("2s").is_ok());
+        assert!(parse_lease("abc").unwrap_err().contains("15s"));
     }
 }

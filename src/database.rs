@@ -1,10 +1,10 @@
 //! Which database the program works on, and connecting to it.
 
 use crate::exit::Exit;
-use anyhow::Context as _;
 use backon::{ExponentialBuilder, Retryable};
+use log::LevelFilter;
 use sqlx::{
-    Connection, PgConnection, PgPool,
+    ConnectOptions, Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use std::{str::FromStr, time::Duration};
@@ -14,7 +14,9 @@ use ticketflow_engine::error::is_transient;
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 /// Longest time to wait for the first connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-const UNREACHABLE: &str = "cannot connect to the database; is DATABASE_URL right and the server running?";
+/// A statement is logged, with all of its text, if it takes this long: some on large tables take a second on any machine.
+const SLOW_STATEMENT: Duration = Duration::from_secs(5);
+const UNREACHABLE: &str = "cannot connect to the database (is DATABASE_URL right and the server running?)";
 
 /// A database to work on.
 #[derive(Debug, Clone)]
@@ -37,7 +39,7 @@ impl Database {
         let options = PgConnectOptions::from_str(&self.url).map_err(|_| {
             Exit::Usage.with("DATABASE_URL is not a URL like postgres://user:password@host:5432/name")
         })?;
-        Ok(options.application_name("ticketflow"))
+        Ok(options.application_name("ticketflow").log_slow_statements(LevelFilter::Warn, SLOW_STATEMENT))
     }
 
     pub(crate) async fn connect(&self, connections: u32) -> anyhow::Result<PgPool> {
@@ -48,14 +50,26 @@ impl Database {
         let first = (|| PgConnection::connect_with(&options)).retry(delays).when(is_transient);
         let first =
             tokio::time::timeout(CONNECT_TIMEOUT, first).await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
-        first.context(UNREACHABLE)?.close().await.context(UNREACHABLE)?;
-        PgPoolOptions::new()
+        first.map_err(|error| unreachable(&error))?.close().await.map_err(|error| unreachable(&error))?;
+        pool_options()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(10))
-            // A round trip per use to ask whether the connection still works: a lost answer is recognised anyway.
-            .test_before_acquire(false)
             .connect_with(options)
             .await
-            .context(UNREACHABLE)
+            .map_err(|error| unreachable(&error))
     }
+}
+
+/// What all pools have in common.
+pub(crate) fn pool_options() -> PgPoolOptions {
+    PgPoolOptions::new()
+        // A round trip per use to ask whether the connection still works: a lost answer is recognised anyway.
+        .test_before_acquire(false)
+        // Under load all who wait would say so; who waits in vain gets an error, which is logged.
+        .acquire_slow_level(LevelFilter::Debug)
+}
+
+/// What keeps it from connecting is said too: a wrong password, and a server that is not there, are mended differently.
+fn unreachable(error: &sqlx::Error) -> anyhow::Error {
+    Exit::Unreachable.with(format!("{UNREACHABLE}: {error}"))
 }

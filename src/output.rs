@@ -81,6 +81,23 @@ pub(crate) fn print_one(record: &Value, format: Format, id: &str) -> anyhow::Res
     }
 }
 
+/// Prints one record: for people with these of its fields before the others.
+pub(crate) fn print_led(record: &Value, format: Format, leading: &[&str]) -> anyhow::Result<()> {
+    match format {
+        Format::Table => led(record, leading).into_iter().try_for_each(|line| out(&line)),
+        Format::Json | Format::Jsonl | Format::Csv | Format::Ids => {
+            print_one(record, format, leading.first().copied().unwrap_or("id"))
+        }
+    }
+}
+
+fn led(record: &Value, leading: &[&str]) -> Vec<String> {
+    let others =
+        record.as_object().into_iter().flatten().filter(|(name, _)| !leading.contains(&name.as_str()));
+    let first = leading.iter().flat_map(|name| fields(name, &record[*name]));
+    first.chain(others.flat_map(|(name, value)| fields(name, value))).collect()
+}
+
 /// A record as lines of `name: value`, nested names joined by dots; what is null is left out.
 fn fields(prefix: &str, value: &Value) -> Vec<String> {
     match value {
@@ -167,4 +184,20 @@ pub(crate) fn printable(text: &str) -> String {
             || matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
     };
     text.chars().filter(|character| !obeyed(*character)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_people_look_for_first_stands_first() {
+        let record =
+            json!({ "action": "reply", "body": "Hi", "id": "t1", "result": { "category": "billing" } });
+        assert_eq!(
+            led(&record, &["id", "status", "action"]),
+            ["id: t1", "action: reply", "body: Hi", "result.category: billing"]
+        );
+    }
 }

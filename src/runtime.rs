@@ -2,12 +2,13 @@
 
 use crate::{
     config::Config,
-    database::Database,
+    database::{Database, pool_options},
     exit::Exit,
+    output::counted,
     postgres::{EmbeddedOptions, EmbeddedPostgres},
 };
 use anyhow::Context as _;
-use sqlx::{PgPool, migrate::Migrator, postgres::PgPoolOptions};
+use sqlx::{PgPool, migrate::Migrator};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -68,12 +69,31 @@ impl Home {
         };
         found.map(Database::new).ok_or_else(|| {
             Exit::Unreachable.with(
-                "no database: set DATABASE_URL, or start the private one with `ticketflow up` and run this beside it",
+                "no database: set DATABASE_URL, or start the private one with `ticketflow up` and run this beside it, \
+                 with the same --data-dir",
             )
         })
     }
 
-    /// The configured database, or the private one: used where it runs, started where not.
+    /// The configured database, or the private one: used where it runs, started where it is at rest. For commands that
+    /// check: what they are to look at must exist, so none is created.
+    pub(crate) async fn find_existing(config: &Config) -> anyhow::Result<Self> {
+        if let Ok(database) = Self::find(config) {
+            return Ok(Self { database, embedded: None });
+        }
+        if EmbeddedPostgres::exists(config.data_dir())? {
+            return Self::open(config).await;
+        }
+        let directory = EmbeddedPostgres::directory(config.data_dir())?;
+        Err(Exit::Unreachable.with(format!(
+            "no ticketflow database in {}: set DATABASE_URL, or name the private one's directory with \
+             --data-dir{}",
+            directory.display(),
+            demo_hint()
+        )))
+    }
+
+    /// The configured database, or the private one: used where it runs, started where not, and created if need be.
     pub(crate) async fn find_or_open(config: &Config) -> anyhow::Result<Self> {
         match Self::find(config) {
             Ok(database) => Ok(Self { database, embedded: None }),
@@ -92,6 +112,12 @@ impl Home {
             Err(_) => Ok(()),
         }
     }
+}
+
+/// Names the demo's directory, which people forget to name, to be put after `--data-dir`.
+pub(crate) fn demo_hint() -> String {
+    let demo = EmbeddedPostgres::demo_dir();
+    demo.map(|demo| format!("; for the demo use --data-dir {}", demo.display())).unwrap_or_default()
 }
 
 /// The engine's tables and the tickets'.
@@ -116,6 +142,17 @@ pub(crate) async fn pending_migrations(pool: &PgPool) -> anyhow::Result<usize> {
     Ok(schema::pending(&mut connection, &MIGRATORS).await?)
 }
 
+/// Refuses a database whose schema is not up to date.
+pub(crate) async fn require_schema(pool: &PgPool) -> anyhow::Result<()> {
+    match pending_migrations(pool).await? {
+        0 => Ok(()),
+        missing => {
+            let missing = counted(missing, "migration");
+            Err(Exit::Failed.with(format!("the database lacks {missing}; run `ticketflow migrate`")))
+        }
+    }
+}
+
 /// The workflows, as configured.
 pub(crate) fn catalog(config: &Config, pool: &PgPool) -> anyhow::Result<Catalog> {
     let mut catalog = unconfigured_catalog(pool)?;
@@ -126,10 +163,8 @@ pub(crate) fn catalog(config: &Config, pool: &PgPool) -> anyhow::Result<Catalog>
 /// The workflows as they come. Their steps read through a small pool of their own, so that slow searches cannot keep
 /// the engine from a connection.
 pub(crate) fn unconfigured_catalog(pool: &PgPool) -> anyhow::Result<Catalog> {
-    let steps = PgPoolOptions::new()
-        .max_connections(STEP_CONNECTIONS)
-        .test_before_acquire(false)
-        .connect_lazy_with((*pool.connect_options()).clone());
+    let steps =
+        pool_options().max_connections(STEP_CONNECTIONS).connect_lazy_with((*pool.connect_options()).clone());
     Ok(ticketflow_workflows::catalog(TriageSettings::new(steps))?)
 }
 

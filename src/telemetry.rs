@@ -22,10 +22,10 @@ const BATCHES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
 /// Starts logging to standard error. `quiet`: only warnings, unless asked for more.
 pub(crate) fn start_logging(args: &GlobalArgs, quiet: bool) -> anyhow::Result<()> {
-    let default = if quiet { "warn" } else { "info,sqlx=warn" };
-    let filter = EnvFilter::try_new(args.log.as_deref().unwrap_or(default)).map_err(|error| {
-        Exit::Usage.with(format!("--log takes a filter like info or ticketflow_worker=debug: {error}"))
-    })?;
+    let filter =
+        EnvFilter::try_new(args.log.as_deref().unwrap_or(default_filter(quiet))).map_err(|error| {
+            Exit::Usage.with(format!("--log takes a filter like info or ticketflow_worker=debug: {error}"))
+        })?;
     let bar = download_bar()?;
     // Through the bar's writer, which clears the bar away for each line.
     let lines = tracing_subscriber::fmt::layer::<Registry>()
@@ -35,6 +35,11 @@ pub(crate) fn start_logging(args: &GlobalArgs, quiet: bool) -> anyhow::Result<()
     let is_download = filter_fn(|span| span.name() == DOWNLOAD && span.target().starts_with(DOWNLOADER));
     tracing_subscriber::registry().with(lines.with_filter(filter)).with(bar.with_filter(is_download)).init();
     Ok(())
+}
+
+/// People who watch a command's own output are not shown whole statements that took long.
+const fn default_filter(quiet: bool) -> &'static str {
+    if quiet { "warn,sqlx=error" } else { "info,sqlx=warn" }
 }
 
 /// How much of PostgreSQL has arrived: the crate that fetches it reports that as the progress of a span.
@@ -65,4 +70,22 @@ fn builder() -> anyhow::Result<PrometheusBuilder> {
     let builder = PrometheusBuilder::new().set_buckets(&DURATIONS)?;
     let batch = Matcher::Full(ticketflow_engine::observe::COMMIT_BATCH.to_owned());
     Ok(builder.set_buckets_for_metric(batch, &BATCHES)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing::Level;
+
+    #[test]
+    fn slow_statements_are_shown_to_operators_and_not_to_people_at_a_command() {
+        let shows = |quiet| {
+            let subscriber = tracing_subscriber::registry().with(EnvFilter::new(default_filter(quiet)));
+            tracing::subscriber::with_default(
+                subscriber,
+                || tracing::enabled!(target: "sqlx::query", Level::WARN),
+            )
+        };
+        assert!(shows(false) && !shows(true));
+    }
 }

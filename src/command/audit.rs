@@ -30,7 +30,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     let AuditCommand::Verify { json } = command;
     let json = output::as_json("audit", json, format)?;
-    let home = Home::find_or_open(config).await?;
+    let home = Home::find_existing(config).await?;
     let report = verify(config, &home).await;
     home.close().await?;
     let report = report?;
@@ -47,6 +47,7 @@ pub(crate) async fn run(
 
 async fn verify(config: &Config, home: &Home) -> anyhow::Result<Report> {
     let pool = home.database.connect(2).await?;
+    runtime::require_schema(&pool).await?;
     let catalog = runtime::catalog(config, &pool)?;
     audit(&pool, &catalog).await
 }

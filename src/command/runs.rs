@@ -8,10 +8,12 @@ use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
-const STEP_COLUMNS: [Column; 5] = [
+/// The attempt as `tickets events` has it, which starts anew when an operator sets the run; and all in the log.
+const STEP_COLUMNS: [Column; 6] = [
     ("STEP", "name"),
     ("STATUS", "status"),
-    ("ATTEMPTS", "attempts"),
+    ("ATTEMPT", "attempt"),
+    ("IN ALL", "attempts"),
     ("MS", "duration_ms"),
     ("ERROR", "last_error.message"),
 ];
@@ -107,7 +109,7 @@ pub(crate) async fn run(command: RunsCommand, api: &Api, format: Option<Format>)
 fn done(verb: &str, answer: &Value) -> String {
     let (id, step) = (text(&answer["ticket_id"]), text(&answer["run"]["step"]));
     let next = match &answer["run"]["waits_because"] {
-        Value::String(reason) => format!("it waits: {}", printable(reason)),
+        Value::String(reason) => waits(reason),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             "a worker takes it up".to_owned()
         }
@@ -128,6 +130,12 @@ fn done(verb: &str, answer: &Value) -> String {
             format!("forked {parent} into {id}; see it through with: ticketflow tickets wait {id}")
         }
     }
+}
+
+/// What it waits for, or the fact that keeps it waiting.
+fn waits(reason: &str) -> String {
+    let colon = if reason.starts_with("for ") { "" } else { ":" };
+    format!("it waits{colon} {}", printable(reason))
 }
 
 /// Reads `STEP=FILE`.
@@ -152,9 +160,8 @@ async fn explain(id: &str, api: &Api, format: Format) -> anyhow::Result<()> {
     if format != Format::Table {
         return print_one(&run, format, "id");
     }
-    let waits = text(&run["waits_because"]);
     let at = format!("{} at step {}", text(&run["status"]), text(&run["step"]));
-    out(&if waits.is_empty() { at } else { format!("{at}: {waits}") })?;
+    out(&run["waits_because"].as_str().map_or(at.clone(), |reason| format!("{at}; {}", waits(reason))))?;
     if !run["lease"].is_null() {
         let (worker, until) = (text(&run["lease"]["worker"]), text(&run["lease"]["until"]));
         out(&format!("held by {worker}, whose lease ends at {until} unless renewed"))?;
@@ -173,7 +180,8 @@ mod tests {
         let cases = [
             ("pause", json!("api paused it"), "ticketflow runs resume t1"),
             ("cancel", Value::Null, "cancelled t1 at step draft"),
-            ("resume", json!("for a worker"), "resumed t1 at step draft; it waits: for a worker"),
+            ("resume", json!("for a worker"), "resumed t1 at step draft; it waits for a worker"),
+            ("resume", json!("its queue q is paused"), "; it waits: its queue q is paused"),
             ("retry", Value::Null, "t1 tries step draft again; a worker takes it up"),
             ("fork", Value::Null, "forked t0 into t1; see it through with: ticketflow tickets wait t1"),
         ];

@@ -3,7 +3,7 @@
 use crate::{
     config::{Config, WorkerArgs},
     exit::Exit,
-    output::{counted, say},
+    output::say,
     runtime::{self, Home},
     telemetry,
 };
@@ -102,12 +102,7 @@ pub(crate) async fn worker(args: WorkerCommand, config: &Config) -> anyhow::Resu
 
 async fn connect(config: &Config) -> anyhow::Result<Client> {
     let pool = Home::find(config)?.connect(config.max_connections()).await?;
-    let pending = runtime::pending_migrations(&pool).await?;
-    if pending > 0 {
-        let missing = counted(pending, "migration");
-        let message = format!("the database lacks {missing}; run `ticketflow migrate` first");
-        return Err(Exit::Failed.with(message));
-    }
+    runtime::require_schema(&pool).await?;
     runtime::client(config, pool).await
 }
 
@@ -131,7 +126,14 @@ pub(crate) async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
         );
         return Err(Exit::Usage.with(message));
     }
-    TcpListener::bind(listen).await.with_context(|| {
-        format!("cannot listen on {listen}; is another ticketflow running? Try --listen 127.0.0.1:0")
-    })
+    TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}{}", advice(listen)))
+}
+
+/// A fixed port rather than any free one: client commands have to be told which.
+fn advice(taken: SocketAddr) -> String {
+    let free = SocketAddr::new(taken.ip(), if taken.port() == 8080 { 8081 } else { 8080 });
+    format!(
+        "; is another ticketflow running? Take another port, as in --listen {free}; client commands then need \
+         --url http://{free}"
+    )
 }

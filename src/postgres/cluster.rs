@@ -127,7 +127,7 @@ impl Cluster {
 }
 
 /// The major version of the cluster in `pgdata`, none if there is no cluster.
-fn version(pgdata: &Path) -> Result<Option<u32>, EmbeddedError> {
+pub(super) fn version(pgdata: &Path) -> Result<Option<u32>, EmbeddedError> {
     let unreadable = || EmbeddedError::ReadCluster { path: pgdata.to_owned() };
     match fs::read_to_string(pgdata.join("PG_VERSION")) {
         Ok(text) => text.trim().parse().map(Some).map_err(|_| unreadable()),

@@ -115,6 +115,16 @@ impl EmbeddedPostgres {
         Ok(Some(Endpoint::of(&server, &layout)?.url(endpoint::NAME)))
     }
 
+    /// Whether there is a cluster in this data directory, running or at rest.
+    pub(crate) fn exists(data_dir: Option<PathBuf>) -> Result<bool, EmbeddedError> {
+        Ok(cluster::version(&Layout::locate(data_dir)?.pgdata())?.is_some())
+    }
+
+    /// The data directory that is meant, whether it exists or not.
+    pub(crate) fn directory(data_dir: Option<PathBuf>) -> Result<PathBuf, EmbeddedError> {
+        Ok(Layout::locate(data_dir)?.base().to_owned())
+    }
+
     /// Where a demonstration keeps its data: beside the user's default directory, not in it.
     pub(crate) fn demo_dir() -> Option<PathBuf> {
         layout::demo_dir()

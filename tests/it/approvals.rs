@@ -1,6 +1,6 @@
 //! What a person's decision does, early and late.
 
-use crate::support::{TestApp, until};
+use crate::support::{TestApp, app::run, until};
 use serde_json::{Value, json};
 
 /// Moves the database's clock for every process that works on it.
@@ -98,6 +98,43 @@ async fn an_approval_of_a_draft_says_nothing_about_the_next_draft() {
     })
     .await;
     approve(&app, &id).await;
+    assert_eq!(worker.stop().await, 0);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_approves_and_rejects_at_the_command_line() {
+    let app = TestApp::start().await;
+    let worker = app.worker(&[]);
+    let decide = async |arguments: &[&str]| {
+        let done = run(app.command(&[&["tickets"], arguments].concat())).await;
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        (done.status.code(), said)
+    };
+    let approved = submit_refund(&app, "INV-2026-0045").await;
+    reaches(&app, &approved, "awaiting_approval").await;
+    let (code, said) = decide(&["approve", &approved, "--by", "ada"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.starts_with(&format!("approved {approved} by ada")) && said.lines().count() == 1, "{said}");
+    reaches(&app, &approved, "completed").await;
+    let (code, said) = decide(&["reject", &approved, "--by", "ada", "--reason", "too late"]).await;
+    assert_eq!(code, Some(4), "decided twice: {said}");
+
+    let refused = submit_refund(&app, "INV-2026-0046").await;
+    reaches(&app, &refused, "awaiting_approval").await;
+    let (code, said) =
+        decide(&["reject", &refused, "--by", "ada", "--reason", "not our invoice", "-o", "json"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let approval: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&approval["status"], &approval["reason"]), (&json!("rejected"), &json!("not our invoice")));
+    reaches(&app, &refused, "completed").await;
+    let (_, ticket) = app.get(&format!("/tickets/{refused}")).await;
+    assert_eq!(ticket["action"], "handoff", "{ticket}");
+
+    let unknown = "019e0000-0000-7000-8000-000000000000";
+    assert_eq!(decide(&["approve", unknown, "--by", "ada"]).await.0, Some(3));
+    assert_eq!(decide(&["reject", &refused, "--by", "ada"]).await.0, Some(2), "no reason");
     assert_eq!(worker.stop().await, 0);
     app.finish().await;
 }

@@ -2,7 +2,8 @@
 
 use crate::support::{
     TestApp,
-    app::{program, run, ticket},
+    app::{data_dir, program, run, ticket},
+    database::Database,
 };
 use serde_json::{Value, json};
 use std::process::Output;
@@ -53,6 +54,49 @@ async fn exit_codes_are_as_documented() {
     let twice = run(app.command(&cancel)).await;
     assert_eq!(code(&twice), 4, "{}", text(&twice.stderr));
     app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_is_taken_is_answered_with_another_and_how_clients_find_it() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut up = program();
+    up.args(["up", "--listen", &taken.local_addr().unwrap().to_string()]);
+    let refused = run(up).await;
+    assert_eq!(code(&refused), 1);
+    let said = text(&refused.stderr);
+    assert!(
+        said.contains("--listen 127.0.0.1:8080") && said.contains("--url http://127.0.0.1:8080"),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_uses_a_database_that_exists_and_creates_none() {
+    let directory = data_dir();
+    let ticketflow = |arguments: &[&str]| {
+        let mut command = program();
+        command.args(arguments).arg("--data-dir").arg(directory.path());
+        command
+    };
+    let none = run(ticketflow(&["audit", "verify"])).await;
+    let said = text(&none.stderr);
+    assert_eq!(code(&none), 5, "{said}");
+    assert!(said.contains("no ticketflow database in") && said.contains("--data-dir"), "{said}");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "it made something");
+    assert_eq!(code(&run(ticketflow(&["migrate"])).await), 0);
+    let at_rest = run(ticketflow(&["audit", "verify"])).await;
+    assert_eq!(code(&at_rest), 0, "{}", text(&at_rest.stderr));
+    let database = Database::empty().await;
+    let mut bare = program();
+    bare.args(["audit", "verify", "--database-url", &database.url()]);
+    let bare = run(bare).await;
+    let said = text(&bare.stderr);
+    assert_eq!(code(&bare), 1, "{said}");
+    assert!(said.contains("the database lacks") && said.contains("`ticketflow migrate`"), "{said}");
+    database.drop().await;
+    let mut nobody = program();
+    nobody.args(["audit", "verify", "--database-url", "postgres://nobody@127.0.0.1:9/none"]);
+    assert_eq!(code(&run(nobody).await), 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,6 +176,31 @@ async fn import_is_idempotent_and_keeps_what_it_rejects() {
     let reject: Value = serde_json::from_str(std::fs::read_to_string(&rejected).unwrap().trim()).unwrap();
     assert_eq!(reject["line"], 4);
     assert!(reject["reason"].as_str().unwrap().contains("/body"), "{reject}");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_writes_nothing_and_an_import_writes_beside_its_file() {
+    let app = TestApp::start().await;
+    let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let file = directory.path().join("tickets.csv");
+    std::fs::write(&file, "subject,body,customer_id\nHello,Where is my order?,c1\nEmpty,,c3\n").unwrap();
+    let files = |of: &tempfile::TempDir| std::fs::read_dir(of.path()).unwrap().count();
+    let import = |extra: &[&str]| {
+        let mut command = app.command(&["tickets", "import"]);
+        command.arg(&file).args(extra).current_dir(elsewhere.path());
+        command
+    };
+    let dry = run(import(&["--dry-run"])).await;
+    let said = text(&dry.stderr);
+    assert_eq!(code(&dry), 0, "{said}");
+    assert!(said.contains("would reject 1 record") && said.contains("line 3: "), "{said}");
+    assert_eq!((files(&directory), files(&elsewhere)), (1, 0), "the dry run wrote something");
+    let true_import = run(import(&[])).await;
+    let said = text(&true_import.stderr);
+    let beside = directory.path().join("tickets.csv.rejected.jsonl");
+    assert!(said.contains(&*beside.to_string_lossy()) && beside.exists(), "{said}");
+    assert_eq!(files(&elsewhere), 0);
     app.finish().await;
 }
 

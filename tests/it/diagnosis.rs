@@ -45,7 +45,9 @@ async fn a_run_says_whether_its_queue_its_key_or_its_workers_hold_it_up() {
     let why = async || app.get(&format!("/tickets/{id}/run")).await.1["waits_because"].clone();
     assert_eq!(why().await, "no live worker claims from its queue and knows its workflow");
     sqlx::query(WORKER).bind(600.0).execute(&pool).await.unwrap();
-    assert_eq!(why().await, "for a worker with a free slot");
+    assert_eq!(why().await, "for a worker; one with a free slot will take it at once");
+    execute("UPDATE workers SET state = 'draining'").await;
+    assert_eq!(why().await, "for a worker with a free slot: all are busy");
     execute("INSERT INTO queues (name, max_leased, leased) VALUES ('default', 2, 2)").await;
     assert_eq!(why().await, "its queue default is at its limit: 2 of 2 runs are leased");
     bad(&findings(&app, None).await, "queue default is at its limit: 2 of 2");
@@ -92,6 +94,20 @@ async fn the_doctor_tells_a_late_heartbeat_from_a_live_worker() {
     assert!(said.contains("may be dead") && said.contains("its lease ends in"), "{said}");
     assert!(bad(&late, "no worker is alive for certain")["fix"].to_string().contains("ticketflow worker"));
     sqlx::query("DELETE FROM workers").execute(&pool).await.unwrap();
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_asks_for_the_database_of_the_api_that_answers() {
+    let app = TestApp::start().await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut command = app.command(&["doctor", "-o", "json", "--data-dir"]);
+    command.arg(elsewhere.path()).env_remove("DATABASE_URL");
+    let said = run(command).await;
+    let findings: Vec<Value> =
+        serde_json::from_slice(&said.stdout).unwrap_or_else(|_| panic!("{}", text(&said)));
+    let fix = bad(&findings, "no database")["fix"].to_string();
+    assert!(fix.contains("--data-dir"), "{fix}");
     app.finish().await;
 }
 

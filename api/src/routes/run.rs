@@ -134,10 +134,14 @@ async fn surroundings(connection: &mut PgConnection, header: &Header) -> Result<
     let fits = |worker: &WorkerRow| {
         worker.alive && worker.queues.contains(&header.queue) && worker.definitions.contains(&definition)
     };
+    let has_room = |worker: &WorkerRow| {
+        fits(worker) && worker.state == "active" && worker.leased < i64::from(worker.capacity)
+    };
     Ok(Surroundings {
         queue: queues.into_iter().find(|queue| queue.name == header.queue),
         key,
         has_worker: workers.iter().any(fits),
+        has_room: workers.iter().any(has_room),
         now: stats::now(connection).await?,
     })
 }

@@ -10,7 +10,7 @@ use crate::{
     exit::Exit,
     http::Api,
     output::{self, Format, counted, out},
-    runtime::Home,
+    runtime::{self, Home},
 };
 use serde::Serialize;
 use sqlx::PgPool;
@@ -69,19 +69,27 @@ pub(crate) async fn run(config: &Config, api: &Api, format: Option<Format>) -> a
     let json = output::as_json("doctor", false, format)?;
     let mut findings = Findings::default();
     configuration::check(config, &mut findings);
+    let health = api.text("/health").await;
     match Home::find(config) {
         Ok(database) => match database.connect(2).await {
             Ok(pool) => check(&pool, config, &mut findings).await,
             Err(error) => findings.bad(format!("{error:#}"), "start the server, or correct DATABASE_URL"),
         },
+        Err(error) if health.is_ok() => findings.bad(error.to_string(), same_database()),
         Err(error) => findings.bad(error.to_string(), "ticketflow up"),
     }
-    match api.text("/health").await {
+    match health {
         Ok(_) => findings.good(format!("the API at {} is healthy", config.args.url)),
         Err(error) => findings.bad(format!("{error:#}"), "ticketflow up, or ticketflow api"),
     }
     findings.print(json)?;
     findings.verdict()
+}
+
+/// What to do where an API answers: it has a database, only not the one that was looked for.
+fn same_database() -> String {
+    let hint = runtime::demo_hint();
+    format!("name the database of the API that answers: the same --data-dir or DATABASE_URL as it has{hint}")
 }
 
 /// Whatever keeps the doctor from looking further is a finding too.

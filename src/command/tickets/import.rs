@@ -1,7 +1,8 @@
 //! `ticketflow tickets import`: a CSV or JSONL file becomes tickets.
 //!
 //! Idempotent: a ticket with the same customer, subject and body is the same ticket, however often it is imported.
-//! What cannot become a ticket goes, with the reason, into a file beside the input; nothing is dropped silently.
+//! What cannot become a ticket goes, with the reason, into a file beside the input; nothing is dropped silently. A dry
+//! run writes nothing that was not asked for: it says the first reasons instead.
 
 mod file;
 mod record;
@@ -9,7 +10,7 @@ mod record;
 use crate::{
     exit::Exit,
     http::Api,
-    output::{Format, counted, print_one, say},
+    output::{Format, counted, print_one, printable, say},
 };
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -20,6 +21,9 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
 };
+
+/// Reasons that a dry run shows.
+const SHOWN: usize = 5;
 
 /// What to import.
 #[derive(Debug, clap::Args)]
@@ -32,10 +36,10 @@ pub(crate) struct ImportArgs {
     /// Customer of tickets that name none [default: import- and the name of the file]
     #[arg(long)]
     customer_id: Option<String>,
-    /// Only check the file
+    /// Only check the file, and write nothing but what --rejected names
     #[arg(long)]
     dry_run: bool,
-    /// Where lines that are no tickets go [default: the name of the file with .rejected.jsonl]
+    /// Where lines that are no tickets go [default: beside the file, its name with .rejected.jsonl]
     #[arg(long, value_name = "FILE")]
     rejected: Option<PathBuf>,
     /// Tickets in one request
@@ -53,8 +57,7 @@ struct Outcome {
 pub(crate) async fn run(args: ImportArgs, api: &Api, format: Format) -> anyhow::Result<()> {
     let mapping = Mapping::new(&args.map, args.customer_id.clone(), &args.file);
     let records = file::read(&args.file, &mapping)?;
-    let rejected = args.rejected.clone().unwrap_or_else(|| rejected_beside(&args.file));
-    let mut rejects = Rejects { path: rejected, file: None, count: 0 };
+    let mut rejects = Rejects::new(&args);
     let bar = progress(records.len() as u64);
     let mut outcome = Outcome::default();
     let mut batch = Vec::new();
@@ -106,29 +109,54 @@ async fn submit(
 
 /// Lines that are no tickets, with the reason.
 struct Rejects {
-    path: PathBuf,
+    /// Where they go; none: nowhere, for nothing is to be written.
+    path: Option<PathBuf>,
     file: Option<File>,
     count: u64,
+    /// The first reasons, for people.
+    first: Vec<String>,
 }
 
 impl Rejects {
+    fn new(args: &ImportArgs) -> Self {
+        let beside = || (!args.dry_run).then(|| rejected_beside(&args.file));
+        Self { path: args.rejected.clone().or_else(beside), file: None, count: 0, first: Vec::new() }
+    }
+
     fn add(&mut self, line: u64, reason: &str, raw: &str) -> anyhow::Result<()> {
+        self.count += 1;
+        if self.first.len() < SHOWN {
+            self.first.push(format!("  line {line}: {}", printable(reason)));
+        }
+        let Some(path) = &self.path else { return Ok(()) };
         let file = match &mut self.file {
             Some(file) => file,
             none => {
-                let file = File::create(&self.path);
-                none.insert(file.with_context(|| format!("cannot write {}", self.path.display()))?)
+                let file = File::create(path);
+                none.insert(file.with_context(|| {
+                    format!("cannot write {}; --rejected names another file", path.display())
+                })?)
             }
         };
-        self.count += 1;
         writeln!(file, "{}", json!({ "line": line, "reason": reason, "record": raw }))?;
         Ok(())
+    }
+
+    /// What became of them, in lines.
+    fn told(&self) -> Vec<String> {
+        let records = counted(self.count, "record");
+        if let Some(path) = &self.path {
+            return vec![format!("rejected {records}; with the reasons in {}", path.display())];
+        }
+        let mut lines = vec![format!("would reject {records}; the first reasons:")];
+        lines.extend(self.first.iter().cloned());
+        lines
     }
 }
 
 fn rejected_beside(file: &Path) -> PathBuf {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    PathBuf::from(format!("{name}.rejected.jsonl"))
+    file.with_file_name(format!("{name}.rejected.jsonl"))
 }
 
 fn progress(records: u64) -> ProgressBar {
@@ -147,8 +175,7 @@ fn report(outcome: &Outcome, rejects: &Rejects, dry_run: bool, format: Format) -
     };
     print_one(&summary, format, id)?;
     if rejected > 0 {
-        let records = counted(rejected, "record");
-        say(&format!("rejected {records}; with the reasons in {}", rejects.path.display()));
+        rejects.told().iter().for_each(|line| say(line));
         if created + replayed == 0 {
             return Err(Exit::Failed.with("the file holds no ticket"));
         }

@@ -1,5 +1,6 @@
-//! `ticketflow tickets`: submit, import, list, look at, wait for.
+//! `ticketflow tickets`: submit, import, list, look at, wait for, decide on.
 
+mod decide;
 mod import;
 mod query;
 mod submit;
@@ -23,6 +24,10 @@ pub(crate) enum TicketsCommand {
     Events(query::IdArgs),
     /// Wait until tickets are done
     Wait(query::WaitArgs),
+    /// Agree to a ticket's draft, which waits for a person
+    Approve(decide::ApproveArgs),
+    /// Refuse a ticket's draft; a person takes the ticket over
+    Reject(decide::RejectArgs),
 }
 
 pub(crate) async fn run(command: TicketsCommand, api: &Api, format: Option<Format>) -> anyhow::Result<()> {
@@ -34,5 +39,7 @@ pub(crate) async fn run(command: TicketsCommand, api: &Api, format: Option<Forma
         TicketsCommand::Get(args) => query::get(args, api, format).await,
         TicketsCommand::Events(args) => query::events(args, api, format).await,
         TicketsCommand::Wait(args) => query::wait(args, api, format).await,
+        TicketsCommand::Approve(args) => decide::approve(args, api, format).await,
+        TicketsCommand::Reject(args) => decide::reject(args, api, format).await,
     }
 }

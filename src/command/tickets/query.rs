@@ -1,11 +1,12 @@
 //! `ticketflow tickets list`, `get`, `events` and `wait`
 
 use crate::{
+    config::parse_duration,
     exit::Exit,
     http::Api,
-    output::{Column, Format, print, print_one, say},
+    output::{Column, Format, print, print_led, say},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 const LIST_COLUMNS: [Column; 7] = [
@@ -19,7 +20,10 @@ const LIST_COLUMNS: [Column; 7] = [
 ];
 
 /// Where in a payload the word stands that says most, most telling first.
-const TELLING: [&str; 7] = ["/reason", "/error/message", "/message", "/signal", "/topic", "/cause", "/next"];
+const TELLING: [&str; 6] = ["/reason", "/error/message", "/message", "/signal", "/topic", "/cause"];
+
+/// What people look for first in a ticket.
+const LEADING: [&str; 6] = ["id", "status", "subject", "category", "priority", "action"];
 
 const EVENT_COLUMNS: [Column; 8] = [
     ("SEQ", "seq"),
@@ -72,7 +76,7 @@ pub(crate) struct WaitArgs {
     #[arg(required = true)]
     ids: Vec<String>,
     /// How long to wait
-    #[arg(long, default_value = "5m", value_parser = humantime::parse_duration)]
+    #[arg(long, default_value = "5m", value_parser = parse_duration)]
     timeout: Duration,
 }
 
@@ -106,18 +110,31 @@ pub(crate) async fn list(args: ListArgs, api: &Api, format: Format) -> anyhow::R
 
 pub(crate) async fn get(args: IdArgs, api: &Api, format: Format) -> anyhow::Result<()> {
     let ticket: Value = api.get(&format!("/tickets/{}", args.id), &[]).await?;
-    print_one(&ticket, format, "id")
+    print_led(&ticket, format, &LEADING)
 }
 
 pub(crate) async fn events(args: IdArgs, api: &Api, format: Format) -> anyhow::Result<()> {
     let mut events = all_events(api, &args.id).await?;
     if format == Format::Table {
         for event in &mut events {
-            let detail = TELLING.iter().find_map(|path| event["payload"].pointer(path)).cloned();
-            event["detail"] = detail.unwrap_or(Value::Null);
+            event["detail"] = detail(event);
         }
     }
     print(&events, format, &EVENT_COLUMNS, "id")
+}
+
+/// What an event says most, in a word or a sentence.
+fn detail(event: &Value) -> Value {
+    let payload = &event["payload"];
+    if let Some(telling) = TELLING.iter().find_map(|path| payload.pointer(path)) {
+        return telling.clone();
+    }
+    match (payload["next"].as_str(), event["event_type"].as_str()) {
+        (Some(next), _) => json!(format!("next: {next}")),
+        // An auditor's word that several kinds share.
+        (None, Some("status_change")) => event["kind"].clone(),
+        (None, _) => Value::Null,
+    }
 }
 
 /// The whole log of a ticket, page by page.
@@ -157,5 +174,26 @@ async fn settled(api: &Api, id: &str, until: Instant) -> anyhow::Result<Value> {
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_of_an_easy_ticket_says_what_it_led_to() {
+        let cases = [
+            (json!({ "payload": { "next": "extract", "output": {} } }), json!("next: extract")),
+            (json!({ "payload": { "reason": "lunch", "next": "x" } }), json!("lunch")),
+            (
+                json!({ "event_type": "status_change", "kind": "completed", "payload": {} }),
+                json!("completed"),
+            ),
+            (json!({ "event_type": "created", "kind": "created", "payload": {} }), Value::Null),
+        ];
+        for (event, expected) in cases {
+            assert_eq!(detail(&event), expected, "{event}");
+        }
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct SubmitArgs {
     /// Who wrote it
     #[arg(long)]
     customer_id: String,
-    /// How it came: email, chat, web, phone
+    /// How it came: email, chat, web, phone, api, import
     #[arg(long)]
     channel: Option<String>,
     /// Anything else, as a JSON object

@@ -44,7 +44,9 @@ pub(super) enum StepStatus {
 pub(super) struct StepView {
     name: StepName,
     status: StepStatus,
-    /// Attempts that ended, well or not.
+    /// Number of the last attempt that ended, as its event has it: counted anew when an operator sets the run.
+    attempt: Option<i32>,
+    /// Attempts that ended, well or not, in the whole log.
     attempts: u32,
     /// How often it was completed.
     completions: u32,
@@ -61,6 +63,7 @@ impl StepView {
         Self {
             name,
             status: StepStatus::Pending,
+            attempt: None,
             attempts: 0,
             completions: 0,
             duration_ms: None,
@@ -100,6 +103,7 @@ impl StepView {
     }
 
     fn attempt_ended(&mut self, record: &EventRecord, error: Option<Failure>) {
+        self.attempt = Some(record.attempt);
         self.attempts += 1;
         self.duration_ms = record.duration_ms;
         self.total_duration_ms += i64::from(record.duration_ms.unwrap_or(0));

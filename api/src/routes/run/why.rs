@@ -8,6 +8,7 @@ use ticketflow_engine::{
     store::{control::LiveRow, limit::Occupied},
     transition::Phase,
 };
+use ticketflow_tickets::triage::APPROVAL_SIGNAL;
 
 /// What around a run may hold it up.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +19,8 @@ pub(super) struct Surroundings {
     pub(super) key: Option<Occupied>,
     /// Whether some live worker claims from its queue and knows its workflow.
     pub(super) has_worker: bool,
+    /// Whether one of them has a free slot.
+    pub(super) has_room: bool,
     /// The database's time.
     pub(super) now: DateTime<Utc>,
 }
@@ -32,9 +35,7 @@ pub(super) fn waits(
     let live = live?;
     match live.state {
         LiveState::Leased => None,
-        LiveState::Ready => {
-            Some(around.holds_up().unwrap_or_else(|| "for a worker with a free slot".to_owned()))
-        }
+        LiveState::Ready => Some(around.holds_up().unwrap_or_else(|| around.worker().to_owned())),
         LiveState::Blocked => Some(around.blocked()),
         LiveState::Sleeping | LiveState::Waiting | LiveState::Paused => {
             let reason = by_phase(&history.state.phase, log)?;
@@ -61,6 +62,15 @@ impl Surroundings {
         Some(format!("its concurrency key {} is at its limit: {}", key.name, taken(key)))
     }
 
+    /// For whom a run waits that nothing holds up.
+    const fn worker(&self) -> &'static str {
+        if self.has_room {
+            "for a worker; one with a free slot will take it at once"
+        } else {
+            "for a worker with a free slot: all are busy"
+        }
+    }
+
     fn blocked(&self) -> String {
         let Some(key) = &self.key else {
             return "for another run with the same concurrency key to make room".to_owned();
@@ -84,13 +94,21 @@ fn by_phase(phase: &Phase, log: &[EventRecord]) -> Option<String> {
             Some(format!("the last attempt failed with {error}; the next starts at {}", shown(until)))
         }
         Phase::Sleeping { until } => Some(format!("the step sleeps until {}", shown(until))),
-        Phase::Waiting { signal, until: Some(until) } => {
-            Some(format!("for the signal {signal}, until {} at most", shown(until)))
-        }
-        Phase::Waiting { signal, until: None } => Some(format!("for the signal {signal}")),
+        Phase::Waiting { signal, until } => Some(for_signal(signal, until.as_ref())),
         Phase::Paused { .. } => Some(paused(log)),
         // A run may have moved on since its live row was read.
         Phase::Runnable | Phase::Finishing | Phase::Failed | Phase::Cancelled | Phase::Completed => None,
+    }
+}
+
+fn for_signal(signal: &str, until: Option<&DateTime<Utc>>) -> String {
+    match (signal, until.map(shown)) {
+        (APPROVAL_SIGNAL, Some(until)) => {
+            format!("for a person's approval until {until}, when its priority is raised and it waits on")
+        }
+        (APPROVAL_SIGNAL, None) => "for a person's approval".to_owned(),
+        (signal, Some(until)) => format!("for the signal {signal}, until {until} at most"),
+        (signal, None) => format!("for the signal {signal}"),
     }
 }
 
@@ -126,6 +144,15 @@ mod tests {
 
     fn occupied(name: &str, max_leased: Option<i32>, leased: i32, paused: bool) -> Occupied {
         Occupied { name: name.to_owned(), max_leased, leased, paused }
+    }
+
+    #[test]
+    fn an_approval_is_a_persons_and_other_signals_have_their_name() {
+        let until = Some(&DateTime::UNIX_EPOCH);
+        let approval = for_signal("approval", until);
+        assert!(approval.starts_with("for a person's approval until 1970-01-01T00:00:00Z"), "{approval}");
+        assert_eq!(for_signal("approval", None), "for a person's approval");
+        assert_eq!(for_signal("rain", None), "for the signal rain");
     }
 
     #[test]
