@@ -55,7 +55,8 @@ fn web_framework_arguments_and_exporter_stay_at_the_edge() {
     let importers = |of: &str| -> Vec<&str> {
         imports.iter().filter(|(_, all)| all.contains(of)).map(|(name, _)| name.as_str()).collect()
     };
-    assert_eq!(importers("axum"), ["ticketflow-api"]);
+    // The binary's benchmark compares the API with the least that a service on the same framework could do.
+    assert_eq!(importers("axum"), ["ticketflow", "ticketflow-api"]);
     assert_eq!(importers("clap"), ["ticketflow"]);
     assert_eq!(importers("metrics-exporter-prometheus"), ["ticketflow", "ticketflow-api"]);
 }
