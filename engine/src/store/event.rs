@@ -8,6 +8,7 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use std::collections::HashMap;
 
 /// A row of `run_events` as it is stored.
 #[derive(Debug, Clone)]
@@ -109,4 +110,46 @@ pub async fn load(
 ) -> Result<Vec<EventRecord>, StoreError> {
     let rows = rows(connection, run, after, i64::MAX).await?;
     rows.into_iter().map(|row| row.parse(run)).collect()
+}
+
+/// The logs of many runs, each oldest first. A run that has none is left out, and so are events that were erased.
+///
+/// # Errors
+/// If the database is out of reach or a row is corrupt.
+pub async fn logs(
+    connection: &mut PgConnection,
+    runs: &[RunId],
+) -> Result<HashMap<RunId, Vec<EventRecord>>, StoreError> {
+    let buckets: Vec<i16> = runs.iter().map(|run| run.bucket().as_i16()).collect();
+    let ids: Vec<uuid::Uuid> = runs.iter().map(|run| run.as_uuid()).collect();
+    let rows = sqlx::query!(
+        r#"SELECT e.run_id AS "run: RunId", e.seq, e.epoch, e.kind, e.step, e.attempt, e.actor,
+                  e.payload::text AS "payload!", e.duration_ms, e.at, e.hash
+           FROM unnest($1::smallint[], $2::uuid[]) AS wanted (bucket, id)
+           JOIN run_events AS e ON e.bucket = wanted.bucket AND e.run_id = wanted.id AND e.erased_digest IS NULL
+           ORDER BY e.run_id, e.seq"#,
+        &buckets,
+        &ids,
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::database("read logs"))?;
+    let mut logs: HashMap<RunId, Vec<EventRecord>> = HashMap::new();
+    for row in rows {
+        let event = EventRow {
+            seq: row.seq,
+            epoch: row.epoch,
+            kind: row.kind,
+            step: row.step,
+            attempt: row.attempt,
+            actor: row.actor,
+            payload: row.payload,
+            duration_ms: row.duration_ms,
+            at: row.at,
+            hash: row.hash,
+            erased_digest: None,
+        };
+        logs.entry(row.run).or_default().push(event.parse(row.run)?);
+    }
+    Ok(logs)
 }

@@ -12,8 +12,9 @@ mod write;
 
 use crate::observe;
 use futures::future::{BoxFuture, FutureExt};
+use serde_json::Value;
 use sqlx::PgConnection;
-use ticketflow_engine::{Change, Projection};
+use ticketflow_engine::{Change, Projection, RunId, event::EventRecord};
 
 /// The projection of the ticket workflows.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,6 +40,11 @@ impl Projection for TicketProjection {
     ) -> BoxFuture<'a, Result<Vec<String>, sqlx::Error>> {
         verify::verify(connection, logs).boxed()
     }
+}
+
+/// What the steps of a ticket found, by its log: none until there is something.
+pub(crate) fn result_of(run: RunId, events: &[EventRecord]) -> Option<Value> {
+    verify::folded(&Change { run, events }).and_then(|row| row.result)
 }
 
 #[cfg(test)]

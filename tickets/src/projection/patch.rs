@@ -62,6 +62,8 @@ pub(super) struct TicketPatch {
     pub(super) started_at: Option<DateTime<Utc>>,
     pub(super) resolution: Option<bool>,
     pub(super) resolved_at: Option<DateTime<Utc>>,
+    /// Not stored: see [`TicketRow::result`](crate::ticket::TicketRow::result).
+    #[serde(skip)]
     pub(super) result: Option<Map<String, Value>>,
     pub(super) category: Option<String>,
     pub(super) priority: Option<Priority>,

@@ -8,7 +8,6 @@ SET version = p.version,
     error_code = CASE WHEN p.status IS NULL THEN t.error_code ELSE p.error_code END,
     started_at = coalesce(t.started_at, p.started_at),
     resolved_at = CASE WHEN p.resolution IS NULL THEN t.resolved_at ELSE p.resolved_at END,
-    result = CASE WHEN p.result IS NULL THEN t.result ELSE coalesce(t.result, '{}') || p.result END,
     category = coalesce(p.category, t.category),
     priority = coalesce(p.priority, t.priority),
     confidence = coalesce(p.confidence, t.confidence),
@@ -26,7 +25,7 @@ SET version = p.version,
     cost_nanos = coalesce(t.cost_nanos + p.cost_nanos, t.cost_nanos, p.cost_nanos)
 FROM jsonb_to_recordset($1) AS p (
     bucket smallint, id uuid, version bigint, updated_at timestamptz, status text, completed_at timestamptz,
-    error_code text, started_at timestamptz, resolution boolean, resolved_at timestamptz, result jsonb, category text,
+    error_code text, started_at timestamptz, resolution boolean, resolved_at timestamptz, category text,
     priority text, confidence double precision, language text, sentiment smallint, needs_review boolean, action text,
     reassigned boolean, assignee text, tags text[], metadata jsonb, attempts integer, ai_fallback boolean,
     tokens_input bigint, tokens_output bigint, cost_nanos bigint

@@ -27,7 +27,7 @@ pub(super) async fn verify(
     for row in approval::load(connection, &runs).await? {
         approvals.entry(row.ticket_id).or_default().push(row);
     }
-    let mut differences = Vec::new();
+    let mut differences = unfindable(connection, &runs).await?;
     for log in logs {
         let stored = rows.remove(&log.run);
         match (folded(log), stored) {
@@ -41,6 +41,24 @@ pub(super) async fn verify(
         compare_requests(log, stored, &mut differences);
     }
     Ok(differences)
+}
+
+/// Tickets that no search for words finds.
+async fn unfindable(connection: &mut PgConnection, runs: &[RunId]) -> Result<Vec<String>, sqlx::Error> {
+    let buckets: Vec<i16> = runs.iter().map(|run| run.bucket().as_i16()).collect();
+    let ids: Vec<uuid::Uuid> = runs.iter().map(|run| run.as_uuid()).collect();
+    let missing = sqlx::query_scalar!(
+        r#"SELECT t.id AS "id: RunId"
+           FROM unnest($1::smallint[], $2::uuid[]) AS wanted (bucket, id)
+           JOIN tickets AS t ON t.bucket = wanted.bucket AND t.id = wanted.id
+           LEFT JOIN ticket_words AS w ON w.bucket = t.bucket AND w.id = t.id
+           WHERE w.words IS DISTINCT FROM to_tsvector('simple', t.subject || ' ' || t.body)"#,
+        &buckets,
+        &ids,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(missing.into_iter().map(|run| format!("{run}: ticket_words are not those of its text")).collect())
 }
 
 /// The row that a log makes.

@@ -199,9 +199,10 @@ impl TicketFilter {
     fn push_rest(&self, query: &mut QueryBuilder<Postgres>) {
         if let Some(words) = &self.q {
             query.push(
-                " AND to_tsvector('simple', subject || ' ' || body) @@ websearch_to_tsquery('simple', ",
+                " AND (bucket, id) IN (SELECT bucket, id FROM ticket_words \
+                 WHERE words @@ websearch_to_tsquery('simple', ",
             );
-            query.push_bind(crate::clean::text(words).into_owned()).push(")");
+            query.push_bind(crate::clean::text(words).into_owned()).push("))");
         }
         if let Some(from) = self.created_after {
             query.push(" AND created_at >= ").push_bind(from);
@@ -264,8 +265,9 @@ mod tests {
         assert_eq!(sql(&TicketFilter::default()), " WHERE true ORDER BY created_at DESC, id DESC LIMIT $1");
         let filter =
             TicketFilter { q: Some("x' OR 1=1".into()), needs_review: Some(true), ..TicketFilter::default() };
-        let expected = " WHERE true AND to_tsvector('simple', subject || ' ' || body) @@ \
-            websearch_to_tsquery('simple', $1) AND needs_review ORDER BY created_at DESC, id DESC LIMIT $2";
+        let expected = " WHERE true AND (bucket, id) IN (SELECT bucket, id FROM ticket_words \
+            WHERE words @@ websearch_to_tsquery('simple', $1)) AND needs_review \
+            ORDER BY created_at DESC, id DESC LIMIT $2";
         assert_eq!(sql(&filter), expected);
     }
 

@@ -19,6 +19,9 @@ pub struct TicketRow {
     pub metadata: Value,
     pub status: String,
     pub paused_from: Option<String>,
+    /// Not stored: the log has it, and who shows a ticket folds it from there.
+    #[serde(skip)]
+    #[sqlx(default)]
     pub result: Option<Value>,
     pub category: Option<String>,
     pub priority: Option<String>,
@@ -45,7 +48,7 @@ pub struct TicketRow {
 }
 
 /// The columns of [`TicketRow`], for statements that are put together at run time.
-pub(super) const COLUMNS: &str = "id, subject, body, customer_id, channel, metadata, status, paused_from, result, \
+pub(super) const COLUMNS: &str = "id, subject, body, customer_id, channel, metadata, status, paused_from, \
     category, priority, confidence, language, sentiment, needs_review, action, assignee, tags, attempt_count, \
     ai_fallback, tokens_input, tokens_output, cost_nanos, version, error_code, forked_from, created_at, started_at, \
     completed_at, resolved_at, updated_at";
@@ -63,7 +66,7 @@ pub(crate) async fn load(
     sqlx::query_as!(
         TicketRow,
         r#"SELECT t.id AS "id: RunId", t.subject, t.body, t.customer_id, t.channel, t.metadata, t.status,
-                  t.paused_from, t.result, t.category, t.priority, t.confidence, t.language, t.sentiment,
+                  t.paused_from, NULL::jsonb AS result, t.category, t.priority, t.confidence, t.language, t.sentiment,
                   t.needs_review, t.action, t.assignee, t.tags, t.attempt_count, t.ai_fallback, t.tokens_input,
                   t.tokens_output, t.cost_nanos, t.version, t.error_code, t.forked_from AS "forked_from: RunId",
                   t.created_at, t.started_at, t.completed_at, t.resolved_at, t.updated_at

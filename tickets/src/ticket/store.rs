@@ -5,15 +5,17 @@ use super::{
     row::{COLUMNS, TicketRow, load},
     view::Ticket,
 };
+use crate::projection;
 use sqlx::{PgConnection, QueryBuilder};
-use ticketflow_engine::{RunId, StoreError};
+use ticketflow_engine::{RunId, StoreError, store::event};
 
 /// The ticket of that id.
 ///
 /// # Errors
 /// If the database is out of reach or the row is corrupt.
 pub async fn get(connection: &mut PgConnection, id: RunId) -> Result<Option<Ticket>, StoreError> {
-    let rows = load(connection, &[id]).await.map_err(StoreError::database("read a ticket"))?;
+    let mut rows = load(connection, &[id]).await.map_err(StoreError::database("read a ticket"))?;
+    add_results(connection, &mut rows).await?;
     rows.into_iter().next().map(Ticket::try_from).transpose()
 }
 
@@ -36,8 +38,22 @@ pub async fn list(connection: &mut PgConnection, filter: &TicketFilter) -> Resul
     rows.truncate(filter.page_size.into());
     let next = rows.last().filter(|_| !is_last).map(|row| filter.sort.after(row));
     let total = if filter.with_total { Some(count(connection, filter).await?) } else { None };
+    add_results(connection, &mut rows).await?;
     let tickets = rows.into_iter().map(Ticket::try_from).collect::<Result<_, _>>()?;
     Ok(Page { tickets, next, total })
+}
+
+/// Folds what the steps found out of the tickets' logs, as far as the rows are.
+async fn add_results(connection: &mut PgConnection, rows: &mut [TicketRow]) -> Result<(), StoreError> {
+    let runs: Vec<RunId> = rows.iter().map(|row| row.id).collect();
+    let logs = event::logs(connection, &runs).await?;
+    for row in rows {
+        let Some(log) = logs.get(&row.id) else { continue };
+        // The log may have moved on since the row was read.
+        let known = log.iter().take_while(|record| i64::from(record.seq.0) < row.version).count();
+        row.result = projection::result_of(row.id, &log[..known]);
+    }
+    Ok(())
 }
 
 async fn count(connection: &mut PgConnection, filter: &TicketFilter) -> Result<i64, StoreError> {
