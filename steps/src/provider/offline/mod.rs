@@ -27,9 +27,10 @@ use draft::{Drafter, Templates, Wordings};
 use extract::Extractor;
 use language::LanguageFinder;
 use priority::PriorityRules;
-use reading::Reading;
+use reading::{Reading, Readings};
 use review::{ReviewRules, Reviewer};
 use sentiment::MoodWords;
+use std::sync::Arc;
 use text::InstructionWords;
 use ticketflow_tickets::{
     taxonomy::{Category, Taxonomy},
@@ -49,6 +50,7 @@ pub struct Offline {
     templates: Templates,
     wordings: Wordings,
     review_rules: ReviewRules,
+    readings: Readings,
 }
 
 impl Offline {
@@ -65,6 +67,7 @@ impl Offline {
             wordings: Wordings::load()?,
             review_rules: ReviewRules::load()?,
             taxonomy,
+            readings: Readings::default(),
         })
     }
 
@@ -119,7 +122,7 @@ impl Offline {
         reviewer.review(&self.read(request.message), request)
     }
 
-    fn read(&self, message: Message<'_>) -> Reading {
-        Reading::of(message, &self.instructions, &self.languages)
+    fn read(&self, message: Message<'_>) -> Arc<Reading> {
+        self.readings.of(message, || Reading::of(message, &self.instructions, &self.languages))
     }
 }

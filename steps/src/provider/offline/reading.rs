@@ -4,7 +4,14 @@ use super::{
     language::LanguageFinder,
     text::{InstructionWords, Token, tokens},
 };
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 use ticketflow_tickets::{language::Language, ticket::NewTicket};
+
+/// Readings that are kept.
+const KEPT: usize = 1_024;
 
 /// What a customer wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +45,29 @@ pub(super) struct Reading {
     pub(super) own_words: Vec<Token>,
     /// Language of subject and own passages.
     pub(super) language: Language,
+}
+
+/// What was read last: the steps of a ticket read it one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Readings {
+    kept: Mutex<HashMap<(String, String), Arc<Reading>>>,
+}
+
+impl Readings {
+    /// The reading of `message`: the one that is kept, or what `read` makes of it.
+    pub(super) fn of(&self, message: Message<'_>, read: impl FnOnce() -> Reading) -> Arc<Reading> {
+        let key = (message.subject.to_owned(), message.body.to_owned());
+        if let Some(kept) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return kept.clone();
+        }
+        let reading = Arc::new(read());
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= KEPT {
+            kept.clear();
+        }
+        kept.insert(key, reading.clone());
+        reading
+    }
 }
 
 impl Reading {
@@ -74,5 +104,35 @@ impl Reading {
         let beyond = self.subject_words.last().map_or(0, |word| word.sentence + 1);
         let shift = |word: &Token| Token { sentence: word.sentence + beyond, ..word.clone() };
         self.subject_words.iter().cloned().chain(self.own_words.iter().map(shift)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_read_once_as_long_as_it_is_kept() {
+        let (instructions, languages) = (InstructionWords::load().unwrap(), LanguageFinder::load().unwrap());
+        let readings = Readings::default();
+        let mut read = 0;
+        let mut of = |body: &str| {
+            let message = Message { subject: "Invoice", body };
+            readings.of(message, || {
+                read += 1;
+                Reading::of(message, &instructions, &languages)
+            })
+        };
+        assert_eq!(
+            (of("Where is it?").own.clone(), of("Who is it?").own.clone()),
+            ("Where is it?".into(), "Who is it?".into())
+        );
+        assert_eq!(of("Where is it?").own, "Where is it?");
+        for number in 0..=KEPT {
+            of(&number.to_string());
+        }
+        of("Where is it?");
+        assert_eq!(read, 2 + KEPT + 1 + 1);
+        assert!(readings.kept.lock().unwrap().len() <= KEPT);
     }
 }

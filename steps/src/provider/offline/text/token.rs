@@ -1,6 +1,7 @@
 //! Owns what counts as a word.
 
 use super::{fold, sentences};
+use unicode_normalization::char::is_combining_mark;
 
 /// A word of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +33,7 @@ fn words(sentence: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut word = String::new();
     for (at, &c) in chars.iter().enumerate() {
-        if c.is_alphanumeric() || unicode_normalization::char::is_combining_mark(c) {
+        if c.is_alphanumeric() || (!c.is_ascii() && is_combining_mark(c)) {
             word.push(c);
         } else if !joins(&word, c, &chars[at + 1..]) && !word.is_empty() {
             found.push(std::mem::take(&mut word));
