@@ -11,6 +11,7 @@ use crate::{
     error::{STEP_SQL, StoreError},
     fence::Fence,
     id::DefinitionId,
+    loan::Line,
     projection::{Change, Projection},
     step::SqlWork,
     store::{
@@ -94,7 +95,7 @@ impl Committer {
         let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..tasks.max(1) {
             let writer = Writer {
-                pool: pool.clone(),
+                line: Line::new(pool.clone()),
                 catalog: catalog.clone(),
                 fence: fence.clone(),
                 receiver: receiver.clone(),

@@ -1,8 +1,18 @@
 //! Connections lent by a pool for questions that may never be answered.
 
 use crate::error::StoreError;
-use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
-use std::ops::{Deref, DerefMut};
+use sqlx::{Connection, PgConnection, PgPool, Postgres, pool::PoolConnection};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::{sync::Notify, task::AbortHandle};
+
+/// How long a task keeps a connection that it has no use for.
+const KEPT_UNUSED: Duration = Duration::from_millis(50);
+/// How long a connection has to show that it still works.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// A connection that returns to its pool only if it is given back. Dropped in the middle of a question (the network
 /// swallows what is sent, say) it is closed: in the pool the next to use it would wait in vain as well.
@@ -46,6 +56,101 @@ impl Drop for Loan {
     fn drop(&mut self) {
         if !self.answered {
             self.connection.close_on_drop();
+        }
+    }
+}
+
+/// The connection of a task that asks again and again. Its own, it spares the pool's round trip at every return, and the
+/// server process behind it has its caches warm: the pool would hand out its connections in turn. A task that has nothing
+/// to ask gives it back.
+#[derive(Debug)]
+pub struct Line {
+    pool: PgPool,
+    kept: Arc<Kept>,
+    returning: AbortHandle,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// A connection and since when nobody uses it.
+    connection: Mutex<Option<(Loan, Instant)>>,
+    filled: Notify,
+}
+
+impl Line {
+    /// A line that connects when it is first used.
+    pub fn new(pool: PgPool) -> Self {
+        let kept = Arc::new(Kept::default());
+        let returning = tokio::spawn(give_back_unused(kept.clone())).abort_handle();
+        Self { pool, kept, returning }
+    }
+
+    /// The pool behind it.
+    pub const fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// The kept connection; else one of the pool's.
+    ///
+    /// # Errors
+    /// If there is none to be had.
+    pub async fn loan(&self) -> Result<Loan, StoreError> {
+        match self.kept.replace(None) {
+            Some((connection, _)) => Ok(connection),
+            None => Loan::of(&self.pool).await,
+        }
+    }
+
+    /// Keeps a connection for the next question: every question was answered. One that others wait for is given back.
+    pub fn keep(&self, connection: Loan) {
+        let most = self.pool.options().get_max_connections();
+        if self.pool.num_idle() == 0 && self.pool.size() >= most {
+            return connection.give_back();
+        }
+        drop(self.kept.replace(Some((connection, Instant::now()))));
+        self.kept.filled.notify_one();
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.returning.abort();
+        // Closed, for nobody is left to find out whether it still answers.
+        drop(self.kept.replace(None));
+    }
+}
+
+impl Kept {
+    fn replace(&self, next: Option<(Loan, Instant)>) -> Option<(Loan, Instant)> {
+        std::mem::replace(&mut *self.lock(), next)
+    }
+
+    fn take_unused(&self) -> Option<Loan> {
+        let mut kept = self.lock();
+        let unused = kept.take_if(|(_, since)| since.elapsed() >= KEPT_UNUSED);
+        unused.map(|(connection, _)| connection)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<(Loan, Instant)>> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Gives connections back that nobody used for a while; closes those that do not answer, for the pool would ask them for
+/// as long as it takes.
+async fn give_back_unused(kept: Arc<Kept>) {
+    loop {
+        kept.filled.notified().await;
+        tokio::time::sleep(KEPT_UNUSED).await;
+        match kept.take_unused() {
+            Some(mut connection) => {
+                if let Ok(Ok(())) = tokio::time::timeout(ANSWER_WITHIN, connection.ping()).await {
+                    connection.give_back();
+                }
+            }
+            None if kept.lock().is_some() => kept.filled.notify_one(),
+            // In use: once it is kept again, that is told.
+            None => {}
         }
     }
 }

@@ -17,7 +17,7 @@ use ticketflow_engine::{
     StoreError,
     clock::random_fraction,
     executor::{DEADLINE_GRACE, Ended, ExecutorError},
-    loan::Loan,
+    loan::Line,
     store::{
         claim::{self, ClaimRequest, Claimed, LeasedRun},
         limit,
@@ -39,6 +39,7 @@ const SETTINGS_FOR: Duration = Duration::from_secs(10);
 
 pub(crate) struct Claims {
     session: Arc<Session>,
+    line: Line,
     shutdown: Shutdown,
     places: Arc<Semaphore>,
     running: TaskTracker,
@@ -103,6 +104,7 @@ impl Claims {
             definitions: session.client.catalog().advertised(),
             keyed: session.client.catalog().keyed(),
             queues: session.options.queues.clone(),
+            line: Line::new(session.client.pool().clone()),
             session,
             shutdown,
             running: TaskTracker::new(),
@@ -194,18 +196,18 @@ impl Claims {
         match self.settings.get(queue) {
             Some(settings) if settings.paused => Ok(Claimed::default()),
             Some(settings) if settings.max_leased.is_some() => {
-                let mut connection = Loan::of(client.pool()).await?;
+                let mut connection = self.line.loan().await?;
                 let begun = connection.begin().await;
                 let mut transaction = begun.map_err(StoreError::database("begin a claim"))?;
                 let claimed = claim::claim_limited(&mut transaction, &request).await?;
                 transaction.commit().await.map_err(StoreError::database("commit a claim"))?;
-                connection.give_back();
+                self.line.keep(connection);
                 Ok(claimed)
             }
             Some(_) | None => {
-                let mut connection = Loan::of(client.pool()).await?;
+                let mut connection = self.line.loan().await?;
                 let claimed = claim::claim(&mut connection, &request).await?;
-                connection.give_back();
+                self.line.keep(connection);
                 Ok(claimed)
             }
         }
@@ -215,9 +217,9 @@ impl Claims {
         if self.settings_until.is_some_and(|until| Instant::now() < until) {
             return Ok(());
         }
-        let mut connection = Loan::of(self.session.client.pool()).await?;
+        let mut connection = self.line.loan().await?;
         let settings = limit::settings(&mut connection).await?;
-        connection.give_back();
+        self.line.keep(connection);
         self.settings = settings.into_iter().map(|queue| (queue.name.clone(), queue)).collect();
         self.settings_until = Some(Instant::now() + SETTINGS_FOR);
         Ok(())

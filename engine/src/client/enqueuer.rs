@@ -4,7 +4,7 @@ use crate::{
     Catalog,
     committer::project,
     error::StoreError,
-    loan::Loan,
+    loan::Line,
     projection::Change,
     store::{
         control,
@@ -40,7 +40,7 @@ impl Enqueuer {
         let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..TASKS {
             let writer = Writer {
-                pool: pool.clone(),
+                line: Line::new(pool.clone()),
                 catalog: catalog.clone(),
                 wakeup: wakeup.clone(),
                 receiver: receiver.clone(),
@@ -67,7 +67,7 @@ struct Waiting {
 }
 
 struct Writer {
-    pool: PgPool,
+    line: Line,
     catalog: Catalog,
     wakeup: Wakeup,
     receiver: Arc<Mutex<mpsc::Receiver<(NewRun, Reply)>>>,
@@ -91,7 +91,7 @@ impl Writer {
     async fn write(&self, runs: Vec<NewRun>, waiting: Vec<Waiting>) -> Vec<(NewRun, Reply)> {
         match self.attempt(&runs).await {
             Ok(outcomes) => {
-                self.wakeup.ready(&self.pool, runs.iter().filter(|run| run.start_at.is_none()).count());
+                self.wakeup.ready(self.line.pool(), runs.iter().filter(|run| run.start_at.is_none()).count());
                 let answers = runs.iter().zip(waiting).zip(outcomes);
                 answers.flat_map(|((run, waiting), outcome)| waiting.answer(run, Ok(outcome))).collect()
             }
@@ -117,9 +117,9 @@ impl Writer {
 
     /// Writes one run after a failure whose answer may have been lost: if the run is there, it was written.
     async fn write_alone(&self, run: &NewRun) -> Result<Enqueued, StoreError> {
-        let mut connection = Loan::of(&self.pool).await?;
+        let mut connection = self.line.loan().await?;
         let written = control::header(&mut connection, run.id, false).await?.is_some();
-        connection.give_back();
+        self.line.keep(connection);
         let outcome = if written {
             Enqueued::Created(run.id)
         } else {
@@ -127,15 +127,15 @@ impl Writer {
             let lost = || StoreError::database("enqueue a run")(sqlx::Error::RowNotFound);
             outcomes.into_iter().next().ok_or_else(lost)?
         };
-        self.wakeup.ready(&self.pool, 1);
+        self.wakeup.ready(self.line.pool(), 1);
         Ok(outcome)
     }
 
     async fn attempt(&self, runs: &[NewRun]) -> Result<Vec<Enqueued>, StoreError> {
         in_time(async {
-            let mut connection = Loan::of(&self.pool).await?;
+            let mut connection = self.line.loan().await?;
             let outcomes = self.write_on(&mut connection, runs).await?;
-            connection.give_back();
+            self.line.keep(connection);
             Ok(outcomes)
         })
         .await

@@ -9,12 +9,11 @@ use crate::{
     clock::random_fraction,
     error::StoreError,
     fence::Fence,
-    loan::Loan,
+    loan::Line,
     observe,
     retry::RECONNECT,
     store::advance::{self, Standing},
 };
-use sqlx::PgPool;
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 use tokio::sync::{Mutex, mpsc};
 
@@ -25,7 +24,7 @@ const TRIES_OF_STEP_SQL: u32 = 5;
 
 /// A committing task.
 pub(super) struct Writer {
-    pub(super) pool: PgPool,
+    pub(super) line: Line,
     pub(super) catalog: Catalog,
     pub(super) fence: Fence,
     pub(super) receiver: Arc<Mutex<mpsc::Receiver<Pending>>>,
@@ -79,9 +78,9 @@ impl Writer {
     async fn attempt(&self, batch: &[Pending]) -> Result<BTreeSet<usize>, StoreError> {
         let commits: Vec<&Commit> = batch.iter().map(|pending| &pending.commit).collect();
         let write = async {
-            let mut connection = Loan::of(&self.pool).await?;
+            let mut connection = self.line.loan().await?;
             let written = write_commits(&mut connection, &self.catalog, &commits).await?;
-            connection.give_back();
+            self.line.keep(connection);
             Ok(written)
         };
         let written =
@@ -112,7 +111,7 @@ impl Writer {
     /// Looks up how things stand with each result. `again`: what is still ours to write is returned; else the writer
     /// is told that the log moved on.
     async fn classify(&self, batch: Vec<Pending>, again: bool) -> Vec<Pending> {
-        let Some(Ok(mut connection)) = self.fence.while_open(Loan::of(&self.pool)).await else {
+        let Some(Ok(mut connection)) = self.fence.while_open(self.line.loan()).await else {
             return batch;
         };
         let mut left = Vec::new();
@@ -135,7 +134,7 @@ impl Writer {
                 }
             }
         }
-        connection.give_back();
+        self.line.keep(connection);
         left
     }
 
