@@ -15,6 +15,8 @@ use ticketflow_worker::WorkerOptions;
 
 /// Most runs one worker advances at once.
 const MOST_CAPACITY: u64 = 10_000;
+/// Longest retention that can be asked for, in days.
+const MOST_RETENTION: u64 = 36_500;
 /// Where the API listens unless told otherwise.
 pub(crate) const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
@@ -70,6 +72,7 @@ impl File {
         within("worker.lease_seconds", self.worker.lease_seconds, 1, 3_600)?;
         within("worker.poll_ms", self.worker.poll_ms, 10, 60_000)?;
         within("worker.capacity", self.worker.capacity.map(|capacity| capacity as u64), 1, MOST_CAPACITY)?;
+        within("worker.retention_days", self.worker.retention_days.map(u64::from), 1, MOST_RETENTION)?;
         within("database.max_connections", self.database.max_connections.map(u64::from), 4, 1_000)?;
         within("server.idempotency_hours", self.server.idempotency_hours.map(u64::from), 1, 8_760)?;
         for (step, section) in &self.steps {
@@ -107,6 +110,7 @@ pub(crate) struct Worker {
     pub(crate) lease_seconds: Option<u64>,
     pub(crate) poll_ms: Option<u64>,
     pub(crate) grace_seconds: Option<u64>,
+    pub(crate) retention_days: Option<u32>,
 }
 
 /// `[steps.<name>]`: how a step of the ticket workflow is tried.
@@ -202,6 +206,7 @@ impl Config {
             poll: file.poll_ms.map_or(default.poll, Duration::from_millis),
             grace: args.grace.or(file.grace_seconds.map(Duration::from_secs)).unwrap_or(default.grace),
             committers: default.committers,
+            retention: file.retention_days.map(|days| Duration::from_hours(24 * u64::from(days))),
             pace: args.pace.unwrap_or_default(),
         }
     }

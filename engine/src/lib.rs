@@ -26,6 +26,7 @@ pub mod loan;
 pub mod observe;
 pub mod projection;
 pub mod reaper;
+pub mod retention;
 pub mod retry;
 pub mod scheduler;
 pub mod status;

@@ -3,6 +3,8 @@
 use crate::{event::EventRecord, id::RunId};
 use futures::future::BoxFuture;
 use sqlx::PgConnection;
+use std::ops::Range;
+use uuid::Uuid;
 
 /// What was just written to the log of one run.
 #[derive(Debug, Clone, Copy)]
@@ -36,5 +38,15 @@ pub trait Projection: Send + Sync + 'static {
         _logs: &'a [Change<'a>],
     ) -> BoxFuture<'a, Result<Vec<String>, sqlx::Error>> {
         Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// Removes the rows of `bucket` whose runs have ids in this range: retention dropped them, log and all.
+    fn forget<'a>(
+        &'a self,
+        _connection: &'a mut PgConnection,
+        _bucket: i16,
+        _ids: &'a Range<Uuid>,
+    ) -> BoxFuture<'a, Result<(), sqlx::Error>> {
+        Box::pin(async { Ok(()) })
     }
 }

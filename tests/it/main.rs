@@ -24,6 +24,7 @@ mod processes;
 mod queues;
 mod research;
 mod restart;
+mod retention;
 mod retries;
 mod schedules;
 mod shutdown;

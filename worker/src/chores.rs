@@ -1,9 +1,10 @@
-//! What some worker has to do now and then: reap, fire schedules, unblock, line up, sweep, create partitions.
+//! What some worker has to do now and then: reap, fire schedules, unblock, line up, sweep, create and drop partitions.
 //!
 //! One statement looks whether there is anything to do, so that an idle system hardly asks. Taking over from the dead
 //! comes first; no chore that fails, or has much to catch up on, keeps another from being done.
 
 use crate::session::{Session, pause};
+use sqlx::PgConnection;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -12,6 +13,7 @@ use ticketflow_engine::{
     StoreError,
     loan::Loan,
     reaper::{self, ReapError},
+    retention::{self, Retention},
     scheduler,
     store::{claim, lease, limit, stats},
 };
@@ -34,6 +36,7 @@ enum Chore {
     SweepIdempotency,
     CreatePartitions,
     SweepKeys,
+    Retire,
 }
 
 impl Chore {
@@ -44,6 +47,7 @@ impl Chore {
             Self::SweepIdempotency => "sweep idempotency keys",
             Self::CreatePartitions => "create partitions",
             Self::SweepKeys => "sweep concurrency keys",
+            Self::Retire => "drop months that are kept no longer",
         }
     }
 
@@ -55,6 +59,8 @@ impl Chore {
             Self::LineUp => 20,
             // Keys expire as fast as they once came, which is thousands a second.
             Self::SweepIdempotency => 100,
+            // A year of months, each with its traces.
+            Self::Retire => 12 * 17,
         }
     }
 }
@@ -75,6 +81,7 @@ impl Chores {
                     upkeep_due = Instant::now() + UPKEEP_EVERY;
                     self.catch_up(Chore::CreatePartitions).await;
                     self.catch_up(Chore::SweepKeys).await;
+                    self.catch_up(Chore::Retire).await;
                 }
             }
             if !pause(&ended, interval).await {
@@ -162,9 +169,18 @@ impl Chores {
             Chore::SweepIdempotency => stats::sweep_idempotency(&mut connection).await?,
             Chore::CreatePartitions => stats::create_partitions(&mut connection).await?.unsigned_abs().into(),
             Chore::SweepKeys => limit::sweep_keys(&mut connection).await?,
+            Chore::Retire => self.retire(&mut connection).await?,
         };
         connection.give_back();
         Ok(done)
+    }
+
+    async fn retire(&self, connection: &mut PgConnection) -> Result<u64, StoreError> {
+        let Some(keep) = self.session.options.retention else { return Ok(0) };
+        Ok(match retention::retire(connection, self.session.client.catalog(), keep).await? {
+            Retention::Kept => 0,
+            Retention::Dropped => FULL_BATCH,
+        })
     }
 
     /// Waits for the database while this worker's lease holds.

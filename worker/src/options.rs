@@ -19,6 +19,8 @@ pub struct WorkerOptions {
     pub grace: Duration,
     /// Tasks that commit results.
     pub committers: usize,
+    /// How long ended months are kept, log and read models; `None`: for ever.
+    pub retention: Option<Duration>,
     /// Pause before every step, so that people can watch; zero otherwise.
     pub pace: Duration,
 }
@@ -33,6 +35,7 @@ impl Default for WorkerOptions {
             poll: Duration::from_millis(2_500),
             grace: Duration::from_secs(20),
             committers: 2,
+            retention: None,
             pace: Duration::ZERO,
         }
     }

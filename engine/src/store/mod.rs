@@ -11,6 +11,7 @@ pub mod enqueue;
 pub mod event;
 pub mod lease;
 pub mod limit;
+pub(crate) mod retention;
 pub mod schedule;
 pub mod schema;
 pub mod signal;

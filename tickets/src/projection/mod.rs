@@ -14,7 +14,9 @@ use crate::observe;
 use futures::future::{BoxFuture, FutureExt};
 use serde_json::Value;
 use sqlx::PgConnection;
+use std::ops::Range;
 use ticketflow_engine::{Change, Projection, RunId, event::EventRecord};
+use uuid::Uuid;
 
 /// The projection of the ticket workflows.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,6 +41,15 @@ impl Projection for TicketProjection {
         logs: &'a [Change<'a>],
     ) -> BoxFuture<'a, Result<Vec<String>, sqlx::Error>> {
         verify::verify(connection, logs).boxed()
+    }
+
+    fn forget<'a>(
+        &'a self,
+        connection: &'a mut PgConnection,
+        bucket: i16,
+        ids: &'a Range<Uuid>,
+    ) -> BoxFuture<'a, Result<(), sqlx::Error>> {
+        write::forget(connection, bucket, ids).boxed()
     }
 }
 

@@ -10,7 +10,9 @@ use super::{
 use crate::{approval::ApprovalRow, ticket::TicketRow};
 use serde::Serialize;
 use sqlx::{PgConnection, types::Json};
+use std::ops::Range;
 use ticketflow_engine::{Change, RunId, event::Event};
+use uuid::Uuid;
 
 /// A ticket's patch with its key.
 #[derive(Serialize)]
@@ -45,6 +47,30 @@ pub(super) async fn apply(connection: &mut PgConnection, changes: &[Change<'_>])
     if !opened.is_empty() {
         open(connection, &opened).await?;
     }
+    Ok(())
+}
+
+/// Removes the tickets of one bucket with ids in a range, and what hangs on them.
+pub(super) async fn forget(
+    connection: &mut PgConnection,
+    bucket: i16,
+    ids: &Range<Uuid>,
+) -> Result<(), sqlx::Error> {
+    let (low, high) = (ids.start, ids.end);
+    sqlx::query!(
+        "DELETE FROM approvals WHERE bucket = $1 AND ticket_id >= $2 AND ticket_id < $3",
+        bucket,
+        low,
+        high
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!("DELETE FROM ticket_words WHERE bucket = $1 AND id >= $2 AND id < $3", bucket, low, high)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query!("DELETE FROM tickets WHERE bucket = $1 AND id >= $2 AND id < $3", bucket, low, high)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
