@@ -1,7 +1,7 @@
 //! Owns the likeness of a ticket to what the taxonomy says about a category: shared words, the rarer the better.
 
 use crate::provider::offline::text::{Words, stem};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ticketflow_tickets::taxonomy::CategoryEntry;
 
 /// Shortest word that says something.
@@ -14,7 +14,7 @@ const STEP: f64 = 0.45;
 /// The descriptions' words.
 #[derive(Debug)]
 pub(super) struct Descriptions {
-    words: BTreeMap<String, Described>,
+    words: HashMap<String, Described>,
     categories: usize,
 }
 
@@ -42,6 +42,7 @@ impl Descriptions {
 
     /// How like `words` are to the description of each category.
     pub(super) fn likeness(&self, words: &Words) -> Vec<f64> {
+        // In the order of the alphabet, so that the sums of two runs agree to the last bit.
         let found: BTreeMap<&str, &Described> =
             words.iter().filter_map(|word| Some((stem(word), self.words.get(stem(word))?))).collect();
         let mut sums = vec![0.0; self.categories];

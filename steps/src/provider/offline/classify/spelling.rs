@@ -2,27 +2,47 @@
 //!
 //! A letter put for another is never mended: that is how one right word turns into another ("change", "charge").
 
-use std::collections::BTreeMap;
-
 const SHORTEST: usize = 6;
 
-/// Words that are known.
+/// Words that are known, by how many letters they have.
 #[derive(Debug, Default)]
 pub(super) struct Spelling {
-    /// By how many letters they have, with their letters.
-    known: BTreeMap<usize, Vec<(Letters, String)>>,
+    known: Vec<Known>,
+}
+
+/// Known words, and each one's letters.
+#[derive(Debug, Default)]
+struct Known {
+    letters: Vec<Letters>,
+    words: Vec<String>,
+}
+
+impl Known {
+    fn learn(&mut self, word: &str) {
+        if !self.words.iter().any(|known| known == word) {
+            self.letters.push(Letters::of(word));
+            self.words.push(word.to_owned());
+        }
+    }
+
+    /// Words that have nearly the same letters.
+    fn near(&self, letters: Letters) -> impl Iterator<Item = &str> {
+        let near =
+            self.letters.iter().enumerate().filter(move |(_, known)| known.differ_by_one_at_most(letters));
+        near.map(|(at, _)| self.words[at].as_str())
+    }
 }
 
 impl Spelling {
     /// Learns the words; a short one is never what a slip was meant to be.
     pub(super) fn of<'a>(words: impl Iterator<Item = &'a str>) -> Self {
         let mut spelling = Self::default();
-        for word in words {
+        for word in words.filter(|word| word.chars().count() >= SHORTEST) {
             let length = word.chars().count();
-            let alike = spelling.known.entry(length).or_default();
-            if length >= SHORTEST && !alike.iter().any(|(_, known)| known == word) {
-                alike.push((Letters::of(word), word.to_owned()));
+            if spelling.known.len() <= length {
+                spelling.known.resize_with(length + 1, Known::default);
             }
+            spelling.known[length].learn(word);
         }
         spelling
     }
@@ -34,14 +54,14 @@ impl Spelling {
             return None;
         }
         let letters = Letters::of(word);
-        let near = self.known.range(length - 1..=length + 1).flat_map(|(_, known)| known);
+        let near = self.known.iter().skip(length - 1).take(3).flat_map(|known| known.near(letters));
         let mut only = None;
-        for (_, known) in near.filter(|(theirs, _)| letters.differ_by_one_at_most(*theirs)) {
+        for known in near {
             if known == word || (only.is_some() && is_slip(known, word)) {
                 return None;
             }
             if only.is_none() && is_slip(known, word) {
-                only = Some(known.as_str());
+                only = Some(known);
             }
         }
         only

@@ -196,14 +196,14 @@ impl<'a> Evidence<'a> {
         for known in links.iter().chain(&emails) {
             rest = rest.replace(known.as_str(), " ");
         }
-        let hosts = self.reviewer.rules.bare_host.find_iter(&rest).map(|host| host.as_str().to_owned());
+        let hosts = self.reviewer.rules.bare_hosts(&rest).map(str::to_owned);
         let foreign = links.iter().filter(|link| !self.request.policy.allows(link)).cloned().chain(hosts);
         foreign.map(|link| violation(ViolationCode::ForeignLink, &link)).collect()
     }
 
     fn placeholders(&self) -> Vec<PolicyViolation> {
-        let found = self.reviewer.rules.placeholder.find_iter(&self.own);
-        found.map(|place| violation(ViolationCode::Placeholder, place.as_str())).collect()
+        let found = self.reviewer.rules.placeholders(&self.own);
+        found.map(|place| violation(ViolationCode::Placeholder, place)).collect()
     }
 
     fn language(&self) -> Option<PolicyViolation> {

@@ -3,7 +3,7 @@
 //! Grammar: words separated by blanks; `refund*` is any word that starts so; `not .. arrived` lets up to four words
 //! stand between. A phrase never reaches over the end of a sentence.
 
-use super::token::Words;
+use super::token::{Words, head};
 use std::collections::{BTreeMap, HashMap};
 use ticketflow_tickets::language::Language;
 
@@ -44,11 +44,22 @@ struct Phrase<T> {
 /// The phrases that start with the same word or prefix.
 #[derive(Debug)]
 struct Opening {
+    /// The first letters of its word, and which of a word's [`head`] are compared with them.
+    head: u32,
+    compared: u32,
     piece: Piece,
     phrases: Vec<usize>,
 }
 
 impl Opening {
+    fn of(piece: &Piece, word: &str, phrase: usize) -> Self {
+        let compared = match piece {
+            Piece::Prefix(prefix) if prefix.len() < 4 => (1 << (8 * prefix.len())) - 1,
+            Piece::Prefix(_) | Piece::Word(_) | Piece::Gap => u32::MAX,
+        };
+        Self { head: head(word), compared, piece: piece.clone(), phrases: vec![phrase] }
+    }
+
     /// Whole words come before prefixes, short prefixes before long ones.
     fn rank(piece: &Piece) -> (bool, usize) {
         match piece {
@@ -94,13 +105,13 @@ impl<T> PhraseIndex<T> {
         else {
             return Err(PhraseError(phrase.to_owned()));
         };
-        let openings = &mut self.openings[part(word)];
+        let openings = &mut self.openings[part(head(word))];
         match openings.iter_mut().find(|opening| opening.piece == *piece) {
             Some(opening) => opening.phrases.push(number),
             None => {
                 let at =
                     openings.partition_point(|known| Opening::rank(&known.piece) <= Opening::rank(piece));
-                openings.insert(at, Opening { piece: piece.clone(), phrases: vec![number] });
+                openings.insert(at, Opening::of(piece, word, number));
             }
         }
         self.phrases.push(Phrase { text: phrase.to_owned(), pieces, value });
@@ -113,8 +124,12 @@ impl<T> PhraseIndex<T> {
     }
 
     fn places<'a>(&'a self, words: &Words) -> impl Iterator<Item = Match<'a, T>> {
-        words.iter().enumerate().flat_map(move |(start, word)| {
-            self.starting_with(word).filter_map(move |phrase| {
+        words.heads().enumerate().flat_map(move |(start, head)| {
+            let openings = self.openings[part(head)].iter().filter(move |opening| {
+                head & opening.compared == opening.head && opening.piece.fits(words.word(start))
+            });
+            let phrases = openings.flat_map(|opening| &opening.phrases).map(|number| &self.phrases[*number]);
+            phrases.filter_map(move |phrase| {
                 let end = end_of(&phrase.pieces, words, start)?;
                 Some(Match { phrase: &phrase.text, value: &phrase.value, start, end })
             })
@@ -133,18 +148,12 @@ impl<T> PhraseIndex<T> {
             _ => None,
         })
     }
-
-    fn starting_with(&self, word: &str) -> impl Iterator<Item = &Phrase<T>> {
-        let openings = self.openings[part(word)].iter().filter(move |opening| opening.piece.fits(word));
-        openings.flat_map(|opening| &opening.phrases).map(|number| &self.phrases[*number])
-    }
 }
 
-/// The part that a word belongs to, and every prefix of two letters or more of it.
-fn part(word: &str) -> usize {
-    let mut bytes = word.bytes().map(usize::from);
-    let (first, second) = (bytes.next().unwrap_or_default(), bytes.next().unwrap_or_default());
-    (first * 31 + second) % PARTS
+/// The part that words of this head belong to; the same for every prefix of two letters or more.
+const fn part(head: u32) -> usize {
+    let [first, second, ..] = head.to_le_bytes();
+    (first as usize * 31 + second as usize) % PARTS
 }
 
 fn pieces(phrase: &str) -> Result<Vec<Piece>, PhraseError> {

@@ -20,6 +20,7 @@ pub(in super::super) struct Words {
 struct Place {
     /// In the line.
     range: Range<usize>,
+    head: u32,
     sentence: usize,
     shouted: bool,
 }
@@ -58,6 +59,11 @@ impl Words {
     /// `email`).
     pub(in super::super) fn iter(&self) -> impl Iterator<Item = &str> {
         self.places.iter().map(|place| &self.line[place.range.clone()])
+    }
+
+    /// The [`head`] of each word, in their order.
+    pub(super) fn heads(&self) -> impl Iterator<Item = u32> {
+        self.places.iter().map(|place| place.head)
     }
 
     /// The word at `at`.
@@ -108,7 +114,7 @@ impl Words {
     fn push(&mut self, word: &str, sentence: usize, shouted: bool) {
         let start = self.line.len();
         self.line.push_str(word);
-        self.places.push(Place { range: start..self.line.len(), sentence, shouted });
+        self.places.push(Place { range: start..self.line.len(), head: head(word), sentence, shouted });
         self.line.push(' ');
     }
 
@@ -135,10 +141,20 @@ impl Words {
         let start = self.places.last().map_or(0, |place| place.range.end) + 1;
         if start < self.line.len() {
             let shouted = word.letters >= 2 && !word.lower;
-            self.places.push(Place { range: start..self.line.len(), sentence, shouted });
+            let head = head(&self.line[start..]);
+            self.places.push(Place { range: start..self.line.len(), head, sentence, shouted });
             self.line.push(' ');
         }
     }
+}
+
+/// The first four bytes of a word, which tell most words apart.
+pub(super) fn head(word: &str) -> u32 {
+    let mut head = [0; 4];
+    for (byte, own) in head.iter_mut().zip(word.bytes()) {
+        *byte = own;
+    }
+    u32::from_le_bytes(head)
 }
 
 /// What a word was before it was folded.
