@@ -9,6 +9,7 @@
 )]
 
 #[path = "../tests/offline/desk.rs"]
+#[expect(dead_code, reason = "labels are for the tests")]
 mod desk;
 
 use desk::{Desk, Labelled, Outcome, samples};
@@ -34,10 +35,10 @@ fn main() {
     let samples = samples();
     println!("answers {}", digest(&samples));
     // One desk prepares what the steps are given, so that the other sees each ticket for the first time.
-    let (preparing, timed) = (Desk::open(), Desk::open());
+    let (preparing, measured) = (Desk::open(), Desk::open());
     let mut best = [Duration::MAX; STEPS.len()];
     for number in 0..rounds {
-        let times = round(&preparing, &timed, &samples, number);
+        let times = round(&preparing, &measured, &samples, number);
         best = std::array::from_fn(|step| best[step].min(times[step]));
     }
     let tickets = u32::try_from(samples.len()).unwrap();
@@ -64,7 +65,7 @@ fn digest(samples: &[Labelled]) -> String {
 }
 
 /// Every sample once, with a text that was not there before.
-fn round(preparing: &Desk, timed: &Desk, samples: &[Labelled], number: usize) -> Times {
+fn round(preparing: &Desk, measured: &Desk, samples: &[Labelled], number: usize) -> Times {
     let mut times = Times::default();
     for sample in samples {
         let body = format!("{}\n\n{number}", sample.body);
@@ -72,8 +73,8 @@ fn round(preparing: &Desk, timed: &Desk, samples: &[Labelled], number: usize) ->
         let outcome = preparing.work(message);
         let cited =
             |article: &&Article| outcome.research.articles.iter().any(|hit| hit.article_id == article.id);
-        let articles: Vec<Article> = timed.articles.iter().filter(cited).cloned().collect();
-        let ticket = one(timed, message, &outcome, &articles);
+        let articles: Vec<Article> = measured.articles.iter().filter(cited).cloned().collect();
+        let ticket = one(measured, message, &outcome, &articles);
         times = std::array::from_fn(|step| times[step] + ticket[step]);
     }
     times

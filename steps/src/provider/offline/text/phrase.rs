@@ -106,13 +106,11 @@ impl<T> PhraseIndex<T> {
             return Err(PhraseError(phrase.to_owned()));
         };
         let openings = &mut self.openings[part(head(word))];
-        match openings.iter_mut().find(|opening| opening.piece == *piece) {
-            Some(opening) => opening.phrases.push(number),
-            None => {
-                let at =
-                    openings.partition_point(|known| Opening::rank(&known.piece) <= Opening::rank(piece));
-                openings.insert(at, Opening::of(piece, word, number));
-            }
+        if let Some(opening) = openings.iter_mut().find(|opening| opening.piece == *piece) {
+            opening.phrases.push(number);
+        } else {
+            let at = openings.partition_point(|known| Opening::rank(&known.piece) <= Opening::rank(piece));
+            openings.insert(at, Opening::of(piece, word, number));
         }
         self.phrases.push(Phrase { text: phrase.to_owned(), pieces, value });
         Ok(())

@@ -140,7 +140,7 @@ impl Words {
     fn end(&mut self, word: &Letters, sentence: usize) {
         let start = self.places.last().map_or(0, |place| place.range.end) + 1;
         if start < self.line.len() {
-            let shouted = word.letters >= 2 && !word.lower;
+            let shouted = word.alphabetic >= 2 && !word.lower;
             let head = head(&self.line[start..]);
             self.places.push(Place { range: start..self.line.len(), head, sentence, shouted });
             self.line.push(' ');
@@ -161,14 +161,14 @@ pub(super) fn head(word: &str) -> u32 {
 #[derive(Debug, Default)]
 struct Letters {
     all: usize,
-    letters: usize,
+    alphabetic: usize,
     lower: bool,
 }
 
 impl Letters {
     fn add(&mut self, c: char) {
         self.all += 1;
-        self.letters += usize::from(c.is_alphabetic());
+        self.alphabetic += usize::from(c.is_alphabetic());
         self.lower |= c.is_lowercase();
     }
 }
