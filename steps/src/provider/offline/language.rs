@@ -1,7 +1,10 @@
 //! Owns the language of a text: frequent words for short texts, trigrams (whatlang) for long ones, and English when
 //! neither can tell. Never guesses a language outside its list.
 
-use super::{OfflineError, text::Token};
+use super::{
+    OfflineError,
+    text::{Content, Words},
+};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use ticketflow_tickets::language::Language;
@@ -38,6 +41,7 @@ const ENOUGH_LETTERS: usize = 24;
 #[derive(Debug)]
 pub(super) struct LanguageFinder {
     words: HashMap<String, Vec<Language>>,
+    /// Letters that only one language has; none is ASCII.
     letters: HashMap<char, Language>,
     detector: Detector,
 }
@@ -60,7 +64,7 @@ impl LanguageFinder {
             }
         }
         let spread = |(language, letters): (Language, String)| {
-            letters.chars().map(move |c| (c, language)).collect::<Vec<_>>()
+            letters.chars().filter(|c| !c.is_ascii()).map(move |c| (c, language)).collect::<Vec<_>>()
         };
         let letters = file.letters.into_iter().flat_map(spread).collect();
         let detector = Detector::with_allowlist(KNOWN.iter().map(|(lang, _)| *lang).collect());
@@ -68,7 +72,7 @@ impl LanguageFinder {
     }
 
     /// The language of `text`, whose words are `words`.
-    pub(super) fn language(&self, text: &str, words: &[Token]) -> Language {
+    pub(super) fn language(&self, text: &str, words: &Words) -> Language {
         let votes = self.votes(text, words);
         let (best, votes_best) = votes.first().copied().unwrap_or((Language::EN, 0.0));
         let votes_next = votes.get(1).map_or(0.0, |(_, votes)| *votes);
@@ -85,21 +89,27 @@ impl LanguageFinder {
         }
     }
 
-    /// Whether `word`, folded, is a frequent word of some language.
-    pub(super) fn is_frequent(&self, word: &str) -> bool {
-        self.words.contains_key(word)
+    /// The content of `text`: its words but for those that are frequent in some language.
+    pub(super) fn content(&self, text: &str) -> Content {
+        self.content_of(Words::of(text))
+    }
+
+    /// The content of `words`.
+    pub(super) fn content_of(&self, words: Words) -> Content {
+        Content::of(words, |word| self.words.contains_key(word))
     }
 
     /// Languages by how many frequent words and letters speak for them, most first. A word that several languages share
     /// counts for each, but less.
-    fn votes(&self, text: &str, words: &[Token]) -> Vec<(Language, f64)> {
+    fn votes(&self, text: &str, words: &Words) -> Vec<(Language, f64)> {
         let mut votes: BTreeMap<Language, f64> = BTreeMap::new();
-        for languages in words.iter().filter_map(|token| self.words.get(&token.word)) {
+        for languages in words.iter().filter_map(|word| self.words.get(word)) {
             for language in languages {
                 *votes.entry(*language).or_default() += 1.0 / precise(languages.len()).sqrt();
             }
         }
-        for language in text.chars().flat_map(char::to_lowercase).filter_map(|c| self.letters.get(&c)) {
+        let letters = text.chars().filter(|c| !c.is_ascii()).flat_map(char::to_lowercase);
+        for language in letters.filter_map(|c| self.letters.get(&c)) {
             *votes.entry(*language).or_default() += 0.5;
         }
         let mut votes: Vec<_> = votes.into_iter().collect();
@@ -129,10 +139,10 @@ const fn precise(count: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::text::tokens, *};
+    use super::*;
 
     fn code(text: &str) -> String {
-        LanguageFinder::load().unwrap().language(text, &tokens(text)).code()
+        LanguageFinder::load().unwrap().language(text, &Words::of(text)).code()
     }
 
     #[test]

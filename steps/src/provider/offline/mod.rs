@@ -2,6 +2,7 @@
 //!
 //! Ticket text is evidence, never instruction: what addresses the program is set aside before any rule looks at it.
 
+mod article;
 mod classify;
 mod draft;
 mod error;
@@ -22,6 +23,7 @@ pub use reading::Message;
 pub use review::{ApprovalPolicy, ReviewPolicy, ReviewRequest};
 pub use text::PhraseError;
 
+use article::ArticleReadings;
 use classify::{Classifier, Lexicon};
 use draft::{Drafter, Templates, Wordings};
 use extract::Extractor;
@@ -51,6 +53,7 @@ pub struct Offline {
     wordings: Wordings,
     review_rules: ReviewRules,
     readings: Readings,
+    articles: ArticleReadings,
 }
 
 impl Offline {
@@ -68,6 +71,7 @@ impl Offline {
             review_rules: ReviewRules::load()?,
             taxonomy,
             readings: Readings::default(),
+            articles: ArticleReadings::default(),
         })
     }
 
@@ -107,6 +111,7 @@ impl Offline {
             wordings: &self.wordings,
             extractor: &self.extractor,
             languages: &self.languages,
+            articles: &self.articles,
         };
         drafter.draft(&self.read(request.message), request)
     }
@@ -118,6 +123,7 @@ impl Offline {
             extractor: &self.extractor,
             languages: &self.languages,
             wordings: &self.wordings,
+            articles: &self.articles,
         };
         reviewer.review(&self.read(request.message), request)
     }

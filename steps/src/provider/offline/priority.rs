@@ -2,7 +2,7 @@
 
 use super::{
     OfflineError,
-    text::{PhraseBook, Token},
+    text::{PhraseBook, Words},
 };
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,7 +78,7 @@ impl PriorityRules {
     }
 
     /// How pressing the ticket is whose words are `words`.
-    pub(super) fn urgency(&self, language: Language, words: &[Token], around: Circumstances) -> Urgency {
+    pub(super) fn urgency(&self, language: Language, words: &Words, around: Circumstances) -> Urgency {
         let holding = self.holding(language, words);
         let rules = || holding.iter().map(|(number, phrase)| (&self.rules[*number], phrase));
         let mut reasons: Vec<_> = rules().map(|(rule, phrase)| reason(rule, phrase)).collect();
@@ -96,12 +96,12 @@ impl PriorityRules {
     }
 
     /// Risks that the rules name.
-    pub(super) fn risks(&self, language: Language, words: &[Token]) -> BTreeSet<Risk> {
+    pub(super) fn risks(&self, language: Language, words: &Words) -> BTreeSet<Risk> {
         self.holding(language, words).keys().filter_map(|number| self.rules[*number].risk).collect()
     }
 
     /// Rules that hold, each with the first phrase that made it hold.
-    fn holding(&self, language: Language, words: &[Token]) -> BTreeMap<usize, &str> {
+    fn holding(&self, language: Language, words: &Words) -> BTreeMap<usize, &str> {
         let mut holding = BTreeMap::new();
         for place in self.phrases.matches(language, words) {
             holding.entry(*place.value).or_insert(place.phrase);
@@ -128,11 +128,11 @@ const fn level(points: i32) -> Priority {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::text::tokens, *};
+    use super::*;
 
     fn priority(language: Language, text: &str) -> Priority {
         let around = Circumstances { leisurely: false, sentiment: Sentiment::NEUTRAL };
-        PriorityRules::load().unwrap().urgency(language, &tokens(text), around).priority
+        PriorityRules::load().unwrap().urgency(language, &Words::of(text), around).priority
     }
 
     #[test]
@@ -164,8 +164,11 @@ mod tests {
         assert_eq!(priority(Language::EN, "My invoice is wrong, no rush."), Priority::Medium);
         let around = Circumstances { leisurely: true, sentiment: Sentiment::NEUTRAL };
         let rules = PriorityRules::load().unwrap();
-        assert_eq!(rules.urgency(Language::EN, &tokens("Dark mode, please"), around).priority, Priority::Low);
-        let hacked = rules.urgency(Language::EN, &tokens("I was hacked"), around);
+        assert_eq!(
+            rules.urgency(Language::EN, &Words::of("Dark mode, please"), around).priority,
+            Priority::Low
+        );
+        let hacked = rules.urgency(Language::EN, &Words::of("I was hacked"), around);
         assert_eq!(hacked.priority, Priority::Urgent);
         assert!(hacked.reasons[0].contains("hacked"), "{:?}", hacked.reasons);
     }

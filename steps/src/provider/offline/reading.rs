@@ -1,12 +1,13 @@
 //! Owns one reading of a ticket: who says what, in which language, in which words. Every rule starts from it.
 
 use super::{
+    extract::Named,
     language::LanguageFinder,
-    text::{InstructionWords, Token, tokens},
+    text::{InstructionWords, Words},
 };
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 use ticketflow_tickets::{language::Language, ticket::NewTicket};
 
@@ -29,7 +30,7 @@ impl<'a> From<&'a NewTicket> for Message<'a> {
 }
 
 /// A message, read.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Reading {
     /// Subject line; empty when it addresses the program.
     pub(super) subject: String,
@@ -39,12 +40,18 @@ pub(super) struct Reading {
     pub(super) quoted: String,
     /// What addresses the program.
     pub(super) instructions: Vec<String>,
+    /// Subject and own passages, as one text.
+    pub(super) text: String,
     /// Words of the subject.
-    pub(super) subject_words: Vec<Token>,
+    pub(super) subject_words: Words,
     /// Words of the customer's own passages.
-    pub(super) own_words: Vec<Token>,
+    pub(super) own_words: Words,
+    /// Words of subject and own passages; no sentence reaches from one into the other.
+    pub(super) words: Words,
     /// Language of subject and own passages.
     pub(super) language: Language,
+    /// What subject and own passages name, once somebody has looked.
+    pub(super) named: OnceLock<Named>,
 }
 
 /// What was read last: the steps of a ticket read it one after the other.
@@ -79,31 +86,20 @@ impl Reading {
     ) -> Self {
         let subject = instructions.passages(message.subject);
         let body = instructions.passages(message.body);
-        let (subject_words, own_words) = (tokens(&subject.own), tokens(&body.own));
-        let all: Vec<Token> = subject_words.iter().chain(&own_words).cloned().collect();
-        let language = languages.language(&format!("{}\n{}", subject.own, body.own), &all);
-        let addressed = subject.instructions.into_iter().chain(body.instructions).collect();
+        let (subject_words, own_words) = (Words::of(&subject.own), Words::of(&body.own));
+        let words = Words::joined(&[&subject_words, &own_words]);
         Self {
+            language: languages.language(&format!("{}\n{}", subject.own, body.own), &words),
+            text: format!("{}\n\n{}", subject.own, body.own),
             subject: subject.own,
             own: body.own,
             quoted: body.quoted,
-            instructions: addressed,
+            instructions: subject.instructions.into_iter().chain(body.instructions).collect(),
             subject_words,
             own_words,
-            language,
+            words,
+            named: OnceLock::new(),
         }
-    }
-
-    /// Subject and own passages, as one text.
-    pub(super) fn text(&self) -> String {
-        format!("{}\n\n{}", self.subject, self.own)
-    }
-
-    /// Words of subject and own passages; no sentence reaches from one into the other.
-    pub(super) fn words(&self) -> Vec<Token> {
-        let beyond = self.subject_words.last().map_or(0, |word| word.sentence + 1);
-        let shift = |word: &Token| Token { sentence: word.sentence + beyond, ..word.clone() };
-        self.subject_words.iter().cloned().chain(self.own_words.iter().map(shift)).collect()
     }
 }
 

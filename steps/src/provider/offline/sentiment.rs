@@ -4,10 +4,10 @@
 
 use super::{
     OfflineError,
-    text::{PhraseBook, PhraseError, Token},
+    text::{PhraseBook, PhraseError, Words},
 };
 use serde::Deserialize;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use ticketflow_tickets::{language::Language, triage::Sentiment};
 
 /// How far before a word a negation, or a word of degree, reaches.
@@ -23,14 +23,14 @@ const POLITE: f64 = 0.75;
 /// The sum of weights at which the scale is three quarters used up.
 const SPREAD: f64 = 24.0;
 
-type Words = BTreeMap<Language, Vec<String>>;
+type Lists = BTreeMap<Language, Vec<String>>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MoodFile {
-    negators: Words,
-    intensifiers: Words,
-    dampeners: Words,
+    negators: Lists,
+    intensifiers: Lists,
+    dampeners: Lists,
     group: Vec<MoodGroup>,
 }
 
@@ -38,7 +38,7 @@ struct MoodFile {
 struct MoodGroup {
     weight: f64,
     #[serde(flatten)]
-    words: Words,
+    words: Lists,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -70,7 +70,7 @@ impl MoodWords {
     }
 
     /// The mood of `text` in `language`, whose words are `words`.
-    pub(super) fn sentiment(&self, language: Language, text: &str, words: &[Token]) -> Sentiment {
+    pub(super) fn sentiment(&self, language: Language, text: &str, words: &Words) -> Sentiment {
         let shouting = is_shouting(words);
         let sum = self.sum(language, words, shouting);
         let marks = text.chars().filter(|c| matches!(c, '!' | '！')).take(4).map(|_| 0.3).sum::<f64>();
@@ -81,17 +81,17 @@ impl MoodWords {
         to_scale(compound)
     }
 
-    fn sum(&self, language: Language, words: &[Token], shouting: bool) -> f64 {
+    fn sum(&self, language: Language, words: &Words, shouting: bool) -> f64 {
         let mut places = self.shades.of(language).matches(words);
         places.sort_by_key(|place| std::cmp::Reverse(place.end - place.start));
-        let mut taken = HashSet::new();
-        places.retain(|place| (place.start..place.end).all(|at| taken.insert(at)));
+        let mut taken = vec![false; words.len()];
+        places.retain(|place| (place.start..place.end).all(|at| !std::mem::replace(&mut taken[at], true)));
         let near = |start: usize, shade: Shade| {
             places.iter().any(|place| {
                 *place.value == shade
                     && place.end <= start
                     && place.end + REACH > start
-                    && words[place.start].sentence == words[start].sentence
+                    && words.sentence(place.start) == words.sentence(start)
             })
         };
         let moods = places.iter().filter_map(|place| match place.value {
@@ -102,7 +102,7 @@ impl MoodWords {
             let mut strength = weight.abs();
             strength += if near(start, Shade::More) { DEGREE } else { 0.0 };
             strength -= if near(start, Shade::Less) { DEGREE.min(strength / 2.0) } else { 0.0 };
-            strength += if words[start].shouted && !shouting { SHOUTED } else { 0.0 };
+            strength += if words.is_shouted(start) && !shouting { SHOUTED } else { 0.0 };
             strength *= if weight > 0.0 { POLITE } else { 1.0 };
             let turned = if near(start, Shade::Negation) && weight.abs() > 1.0 { NEGATED } else { 1.0 };
             strength * weight.signum() * turned
@@ -111,7 +111,7 @@ impl MoodWords {
     }
 }
 
-fn add(book: &mut PhraseBook<Shade>, words: Words, shade: Shade) -> Result<(), PhraseError> {
+fn add(book: &mut PhraseBook<Shade>, words: Lists, shade: Shade) -> Result<(), PhraseError> {
     for (language, phrases) in words {
         for phrase in phrases {
             book.add(language, &phrase, shade)?;
@@ -121,8 +121,8 @@ fn add(book: &mut PhraseBook<Shade>, words: Words, shade: Shade) -> Result<(), P
 }
 
 /// More than half of at least five words are in capitals.
-fn is_shouting(words: &[Token]) -> bool {
-    let shouted = words.iter().filter(|word| word.shouted).count();
+fn is_shouting(words: &Words) -> bool {
+    let shouted = words.shouted();
     shouted >= 5 && shouted * 2 > words.len()
 }
 
@@ -147,10 +147,10 @@ fn to_scale(compound: f64) -> Sentiment {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::text::tokens, *};
+    use super::*;
 
     fn score(language: Language, text: &str) -> u8 {
-        MoodWords::load().unwrap().sentiment(language, text, &tokens(text)).get()
+        MoodWords::load().unwrap().sentiment(language, text, &Words::of(text)).get()
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Owns the likeness of a ticket to what the taxonomy says about a category: shared words, the rarer the better.
 
-use crate::provider::offline::text::{Token, stem, tokens};
-use std::collections::{BTreeSet, HashMap};
+use crate::provider::offline::text::{Words, stem};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ticketflow_tickets::taxonomy::CategoryEntry;
 
 /// Shortest word that says something.
@@ -11,38 +11,59 @@ const MOST: f64 = 2.5;
 /// What a shared word adds, times its rarity.
 const STEP: f64 = 0.45;
 
-/// The descriptions' words and how rare they are.
+/// The descriptions' words.
 #[derive(Debug)]
 pub(super) struct Descriptions {
-    words: Vec<BTreeSet<String>>,
-    rarity: HashMap<String, f64>,
+    words: HashMap<String, Described>,
+    categories: usize,
+}
+
+/// How rare a word is, and the numbers of the categories whose descriptions have it.
+#[derive(Debug)]
+struct Described {
+    rarity: f64,
+    holders: Vec<usize>,
 }
 
 impl Descriptions {
     /// Reads description and examples of each category.
     pub(super) fn of(categories: &[CategoryEntry]) -> Self {
-        let words: Vec<BTreeSet<String>> = categories.iter().map(words_of).collect();
-        let mut rarity = HashMap::new();
-        for word in words.iter().flatten() {
-            let holders = words.iter().filter(|set| set.contains(word)).count();
-            rarity.insert(word.clone(), (precise(categories.len()) / precise(holders)).ln());
+        let mut holders: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (category, entry) in categories.iter().enumerate() {
+            for word in words_of(entry) {
+                holders.entry(word).or_default().push(category);
+            }
         }
-        Self { words, rarity }
+        let rarity = |holders: &[usize]| (precise(categories.len()) / precise(holders.len())).ln();
+        let described = |holders: Vec<usize>| Described { rarity: rarity(&holders), holders };
+        let words = holders.into_iter().map(|(word, holders)| (word, described(holders))).collect();
+        Self { words, categories: categories.len() }
     }
 
-    /// How like `words` are to the description of the category with that number.
-    pub(super) fn likeness(&self, category: usize, words: &[Token]) -> f64 {
-        let own: BTreeSet<String> = words.iter().map(|token| stem(&token.word)).collect();
-        let shared = self.words.get(category).into_iter().flatten().filter(|word| own.contains(*word));
-        let sum: f64 = shared.filter_map(|word| self.rarity.get(word)).sum();
-        (sum * STEP).min(MOST)
+    /// How like `words` are to the description of each category.
+    pub(super) fn likeness(&self, words: &Words) -> Vec<f64> {
+        // In the order of the alphabet, so that the sums of two runs agree to the last bit.
+        let found: BTreeMap<&str, &Described> =
+            words.iter().filter_map(|word| Some((stem(word), self.words.get(stem(word))?))).collect();
+        let mut sums = vec![0.0; self.categories];
+        for described in found.values() {
+            for holder in &described.holders {
+                sums[*holder] += described.rarity;
+            }
+        }
+        sums.into_iter().map(|sum: f64| (sum * STEP).min(MOST)).collect()
     }
 }
 
 fn words_of(entry: &CategoryEntry) -> BTreeSet<String> {
     let texts = entry.examples.iter().chain(std::iter::once(&entry.description));
-    let words = texts.flat_map(|text| tokens(text)).map(|token| token.word);
-    words.filter(|word| word.chars().count() >= SHORTEST).map(|word| stem(&word)).collect()
+    let mut found = BTreeSet::new();
+    for text in texts {
+        let words = Words::of(text);
+        let long = words.iter().filter(|word| word.chars().count() >= SHORTEST);
+        found.extend(long.map(|word| stem(word).to_owned()));
+    }
+    found
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a handful of categories")]
@@ -59,9 +80,7 @@ mod tests {
     fn shared_rare_words_make_a_ticket_like_a_description() {
         let taxonomy = Taxonomy::built_in().unwrap();
         let descriptions = Descriptions::of(taxonomy.categories());
-        let words = tokens("The server has an outage and pages do not load");
-        let likeness: Vec<f64> =
-            (0..taxonomy.categories().len()).map(|c| descriptions.likeness(c, &words)).collect();
+        let likeness = descriptions.likeness(&Words::of("The server has an outage and pages do not load"));
         let technical =
             taxonomy.categories().iter().position(|entry| entry.name.as_str() == "technical").unwrap();
         assert!(

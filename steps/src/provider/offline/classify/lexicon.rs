@@ -5,9 +5,12 @@ use crate::provider::offline::{
     OfflineError,
     extract::Traces,
     reading::Reading,
-    text::{PhraseBook, Token},
+    text::{PhraseBook, Words},
 };
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap, HashSet},
+};
 use ticketflow_tickets::{
     language::Language,
     taxonomy::{CategoryEntry, Cue, Taxonomy},
@@ -20,10 +23,12 @@ const CORRECTED: f64 = 0.7;
 /// What a foreign ticket's English words count.
 const BORROWED: f64 = 0.6;
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Vote {
     category: usize,
     weight: f64,
+    /// The phrase as reasons show it.
+    shown: String,
 }
 
 /// The categories' words.
@@ -36,7 +41,7 @@ pub(in super::super) struct Lexicon {
 }
 
 /// Weights so far, by category and word. Ordered, so that the sums of two runs agree to the last bit.
-type Tally = Vec<BTreeMap<String, f64>>;
+type Tally<'a> = Vec<BTreeMap<Cow<'a, str>, f64>>;
 
 impl Lexicon {
     /// Reads the words of `taxonomy`.
@@ -46,7 +51,9 @@ impl Lexicon {
         let mut languages = HashSet::from([Language::EN]);
         for (category, entry) in categories.iter().enumerate() {
             for keyword in &entry.keywords {
-                phrases.add(keyword.language, &keyword.phrase, Vote { category, weight: keyword.weight })?;
+                let shown = format!("“{}”", keyword.phrase.replace('*', "…"));
+                let vote = Vote { category, weight: keyword.weight, shown };
+                phrases.add(keyword.language, &keyword.phrase, vote)?;
                 languages.insert(keyword.language);
             }
         }
@@ -59,16 +66,16 @@ impl Lexicon {
 
     /// How much speaks for each category, in the taxonomy's order.
     pub(in super::super) fn scores(&self, reading: &Reading, traces: Traces) -> Vec<CategoryScore> {
-        let mut tally: Tally = vec![BTreeMap::new(); self.categories.len()];
+        let mut tally: Tally<'_> = vec![BTreeMap::new(); self.categories.len()];
         self.count(&mut tally, reading.language, &reading.subject_words, IN_SUBJECT);
         self.count(&mut tally, reading.language, &reading.own_words, 1.0);
-        for (category, entry) in self.categories.iter().enumerate() {
+        let likeness = self.descriptions.likeness(&reading.words);
+        for ((words, entry), likeness) in tally.iter_mut().zip(&self.categories).zip(likeness) {
             for (cue, weight) in entry.cues.iter().filter(|(cue, _)| traces.hold(**cue)) {
-                tally[category].insert(cue.as_str().replace('_', " "), *weight);
+                words.insert(cue.as_str().replace('_', " ").into(), *weight);
             }
-            let likeness = self.descriptions.likeness(category, &reading.words());
             if likeness > 0.0 {
-                tally[category].insert("likeness to the description".to_owned(), likeness);
+                words.insert("likeness to the description".into(), likeness);
             }
         }
         let sums: Vec<f64> = tally.iter().map(|words| words.values().sum()).collect();
@@ -84,7 +91,7 @@ impl Lexicon {
     }
 
     /// Adds the phrases in `words`. At each place the longest phrase counts; a phrase that comes again counts less.
-    fn count(&self, tally: &mut Tally, language: Language, words: &[Token], factor: f64) {
+    fn count<'a>(&'a self, tally: &mut Tally<'a>, language: Language, words: &Words, factor: f64) {
         let corrected = self.corrected(language, words);
         let own = self.phrases.of(language).matches(&corrected).into_iter().map(|place| (place, 1.0));
         let borrowed = if language == Language::EN {
@@ -94,34 +101,30 @@ impl Lexicon {
         };
         let mut places: Vec<_> = own.chain(borrowed.into_iter().map(|place| (place, BORROWED))).collect();
         places.sort_by_key(|(place, _)| (std::cmp::Reverse(place.end - place.start), place.start));
-        let mut taken: HashMap<usize, usize> = HashMap::new();
+        // By word: how long the phrase is that stands there.
+        let mut taken = vec![0; words.len()];
         let mut seen: HashMap<(&str, usize), i32> = HashMap::new();
         for (place, share) in places {
             let length = place.end - place.start;
-            if (place.start..place.end).any(|at| taken.get(&at).is_some_and(|other| *other > length)) {
+            let taken = &mut taken[place.start..place.end];
+            if taken.iter().any(|other| *other > length) {
                 continue;
             }
-            taken.extend((place.start..place.end).map(|at| (at, length)));
+            taken.fill(length);
             let times = seen.entry((place.phrase, place.value.category)).or_default();
             let doubted =
-                if corrected[place.start].word == words[place.start].word { 1.0 } else { CORRECTED };
+                if corrected.word(place.start) == words.word(place.start) { 1.0 } else { CORRECTED };
             let weight = place.value.weight * factor * share * doubted * 0.4_f64.powi(*times);
             *times += 1;
-            *tally[place.value.category]
-                .entry(format!("“{}”", place.phrase.replace('*', "…")))
-                .or_default() += weight;
+            *tally[place.value.category].entry(place.value.shown.as_str().into()).or_default() += weight;
         }
     }
 
-    fn corrected(&self, language: Language, words: &[Token]) -> Vec<Token> {
-        let Some(spelling) = self.spelling.get(&language).or_else(|| self.spelling.get(&Language::EN)) else {
-            return words.to_vec();
-        };
-        let correct = |token: &Token| match spelling.correct(&token.word) {
-            Some(word) => Token { word: word.to_owned(), ..token.clone() },
-            None => token.clone(),
-        };
-        words.iter().map(correct).collect()
+    fn corrected<'a>(&self, language: Language, words: &'a Words) -> Cow<'a, Words> {
+        match self.spelling.get(&language).or_else(|| self.spelling.get(&Language::EN)) {
+            Some(spelling) => words.mended(|word| spelling.correct(word)),
+            None => Cow::Borrowed(words),
+        }
     }
 }
 
@@ -139,8 +142,8 @@ impl Traces {
 }
 
 /// The words by weight, most first; equal ones by name, so that two runs agree.
-fn ranked(words: BTreeMap<String, f64>) -> Vec<String> {
+fn ranked(words: BTreeMap<Cow<'_, str>, f64>) -> Vec<String> {
     let mut words: Vec<_> = words.into_iter().collect();
     words.sort_by(|left, right| right.1.total_cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
-    words.into_iter().map(|(word, _)| word).collect()
+    words.into_iter().map(|(word, _)| word.into_owned()).collect()
 }

@@ -60,12 +60,12 @@ impl Classifier<'_> {
     /// Category, priority, mood and language of a ticket.
     pub(super) fn classify(self, reading: &Reading, traces: Traces) -> Classification {
         let scores = self.lexicon.scores(reading, traces);
-        let words = reading.words();
-        let sentiment_score = self.moods.sentiment(reading.language, &reading.text(), &words);
+        let sentiment_score = self.moods.sentiment(reading.language, &reading.text, &reading.words);
         let verdict = self.verdict(&scores);
-        let leisurely = if verdict.clear { self.waits(&verdict.category) } else { words.len() <= FEW_WORDS };
+        let leisurely =
+            if verdict.clear { self.waits(&verdict.category) } else { reading.words.len() <= FEW_WORDS };
         let around = Circumstances { leisurely, sentiment: sentiment_score };
-        let urgency = self.rules.urgency(reading.language, &words, around);
+        let urgency = self.rules.urgency(reading.language, &reading.words, around);
         let mut reasons = verdict.reasons;
         reasons.extend(urgency.reasons);
         if !reading.instructions.is_empty() {

@@ -15,6 +15,7 @@ pub(super) use template::Templates;
 pub(super) use wording::Wordings;
 
 use super::{
+    article::ArticleReadings,
     extract::Extractor,
     language::LanguageFinder,
     reading::{Message, Reading},
@@ -65,6 +66,8 @@ pub(super) struct Drafter<'a> {
     pub(super) extractor: &'a Extractor,
     /// Tells frequent words from those that carry content.
     pub(super) languages: &'a LanguageFinder,
+    /// The articles, read.
+    pub(super) articles: &'a ArticleReadings,
 }
 
 impl<'a> Drafter<'a> {

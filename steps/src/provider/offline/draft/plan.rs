@@ -96,9 +96,10 @@ impl<'a> Plan<'a> {
         let articles = ranked(request, matter.and_then(|matter| matter.article.as_deref()), language, &style);
         let vague = is_vague(reading, extraction);
         let unmet = |needs: &[Need]| -> Vec<&'static str> {
-            let open = needs.iter().filter(|need| !need.is_met(extraction, &reading.text()));
+            let open = needs.iter().filter(|need| !need.is_met(extraction, &reading.text));
             open.map(|need| need.key()).collect()
         };
+        let passages = Passages::of(&articles, drafter);
         let mut plan = Self {
             action: Action::Reply,
             cause: cause(request, vague),
@@ -112,7 +113,7 @@ impl<'a> Plan<'a> {
             answered: Vec::new(),
             covered: Vec::new(),
             open: Vec::new(),
-            article: shown(&articles, drafter, reading, language, &style),
+            article: shown(&articles, &passages, reading, language, &style),
             answering: Vec::new(),
             needs: if vague {
                 vec!["details"]
@@ -123,7 +124,7 @@ impl<'a> Plan<'a> {
             next: matter.map(|matter| matter.next.as_str()).or((!vague).then_some("info")),
         };
         if style.repeats() {
-            plan.take_up(drafter, reading, extraction, &articles, style.states_facts());
+            plan.take_up(drafter, reading, extraction, &passages, style.states_facts());
         }
         plan.decide(vague, &style);
         plan
@@ -135,27 +136,27 @@ impl<'a> Plan<'a> {
         drafter: Drafter<'a>,
         reading: &Reading,
         found: &Extraction,
-        articles: &[&'a Article],
+        passages: &Passages<'a>,
         answers: bool,
     ) {
         let contacts = drafter.extractor.contacts();
         self.subject = Some(one_line(contacts, &reading.subject, QUOTE))
             .filter(|subject| subject.chars().filter(|c| c.is_alphabetic()).count() >= 4)
             .unwrap_or_default();
-        let passages = Passages::of(articles, drafter.languages);
         for ask in &found.asks {
             let quote = one_line(contacts, ask, QUOTE);
             let shown = self.article.as_ref().filter(|_| answers).map(|shown| shown.article);
             let fresh = |answer: &(&ArticleId, &str)| {
                 answers && !self.answered.iter().any(|point| point.answer == answer.1)
             };
-            match passages.answer(ask).filter(fresh) {
+            let asked = passages.content(ask);
+            match passages.answer(&asked).filter(fresh) {
                 _ if quote.is_empty() => {}
                 Some((article, text)) => {
                     self.answering.push(article);
                     self.answered.push(Point { ask: quote, answer: text.to_owned() });
                 }
-                None if shown.is_some_and(|article| passages.covers(article, ask)) => {
+                None if shown.is_some_and(|article| passages.covers(article, &asked)) => {
                     self.covered.push(quote);
                 }
                 None => self.open.push(quote),
@@ -232,14 +233,14 @@ fn is_version_of(id: &ArticleId, usual: &str) -> bool {
 
 fn shown<'a>(
     articles: &[&'a Article],
-    drafter: Drafter<'a>,
+    passages: &Passages<'a>,
     reading: &Reading,
     language: Language,
     style: &Style,
 ) -> Option<Shown<'a>> {
     let article = articles.first()?;
     let most_facts = if style.states_facts() && style.is_full() { MOST_FACTS } else { 0 };
-    let facts = Passages::of(articles, drafter.languages).facts(article, &reading.text(), most_facts);
+    let facts = passages.facts(article, reading, most_facts);
     let steps = article.steps.iter().take(MOST_STEPS).map(String::as_str).collect();
     Some(Shown { article, foreign: article.language != language, steps, facts })
 }

@@ -1,6 +1,6 @@
 //! Owns sums of money: a number counts only together with its currency.
 
-use super::super::OfflineError;
+use super::{super::OfflineError, digits::NearDigits};
 use regex::{Captures, Regex};
 use ticketflow_tickets::triage::Amount;
 
@@ -69,11 +69,15 @@ impl Amounts {
         })
     }
 
-    /// Sums in `text`, in the order of their mention, each once.
-    pub(super) fn find(&self, text: &str) -> Vec<Amount> {
-        let first = self.sign_first.captures_iter(text);
-        let last = self.sign_last.captures_iter(text);
-        let mut found: Vec<_> = first.chain(last).filter_map(|captures| amount(text, &captures)).collect();
+    /// Sums in a text, in the order of their mention, each once.
+    pub(super) fn find(&self, near: &NearDigits<'_>) -> Vec<Amount> {
+        let mut found = Vec::new();
+        for pattern in [&self.sign_first, &self.sign_last] {
+            for (start, part) in near.iter() {
+                let amounts = pattern.captures_iter(part).filter_map(|captures| amount(part, &captures));
+                found.extend(amounts.map(|(at, amount)| (start + at.start..start + at.end, amount)));
+            }
+        }
         found.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
         let mut kept: Vec<Amount> = Vec::new();
         let mut reached = 0;
@@ -117,7 +121,7 @@ mod tests {
     use super::*;
 
     fn find(text: &str) -> Vec<(String, String)> {
-        let amounts = Amounts::load().unwrap().find(text);
+        let amounts = Amounts::load().unwrap().find(&NearDigits::of(text));
         amounts.into_iter().map(|amount| (amount.value, amount.currency)).collect()
     }
 
@@ -140,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_sum_named_twice_is_one_and_the_text_is_kept() {
-        let amounts = Amounts::load().unwrap().find("89,90 € und wieder 89,90 €");
+        let amounts = Amounts::load().unwrap().find(&NearDigits::of("89,90 € und wieder 89,90 €"));
         assert_eq!(amounts.len(), 1);
         assert_eq!(amounts[0].text, "89,90 €");
     }

@@ -3,7 +3,7 @@
 use super::super::{
     OfflineError,
     reading::Reading,
-    text::{PhraseBook, sentences, tokens},
+    text::{PhraseBook, Words, sentences},
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -15,6 +15,8 @@ const MOST: usize = 8;
 const LONGEST: usize = 400;
 /// Words a question has at least, so that a lone "right?" is none.
 const FEWEST_WORDS: usize = 2;
+/// What somebody else's words stand in.
+const QUOTES: [char; 6] = ['"', '“', '”', '„', '«', '»'];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,14 +52,14 @@ impl Asks {
         let mut requests: Vec<(usize, &str)> = Vec::new();
         for range in sentences(text) {
             let sentence = &text[range.clone()];
-            let words = tokens(sentence);
-            let is_courtesy = !self.courtesy.matches(language, &words).is_empty();
-            if words.len() < FEWEST_WORDS || is_courtesy || sentence.chars().count() > LONGEST {
+            let words = Words::of(sentence);
+            let says_much = words.len() >= FEWEST_WORDS && sentence.chars().count() <= LONGEST;
+            if !says_much || self.courtesy.occur_in(language, &words) {
                 continue;
             }
             if sentence.trim_end_matches(['"', '”', '»', ')', '\'', '!']).ends_with(['?', '？']) {
                 questions.push((range.start, sentence));
-            } else if !self.request.matches(language, &tokens(&without_quotes(sentence))).is_empty() {
+            } else if self.is_request(language, sentence, &words) {
                 requests.push((range.start, sentence));
             }
         }
@@ -67,11 +69,19 @@ impl Asks {
         questions.sort_unstable();
         questions.into_iter().map(|(_, ask)| ask.to_owned()).collect()
     }
+
+    /// Somebody else's words ask for nothing.
+    fn is_request(&self, language: Language, sentence: &str, words: &Words) -> bool {
+        if sentence.contains(QUOTES) {
+            self.request.occur_in(language, &Words::of(&without_quotes(sentence)))
+        } else {
+            self.request.occur_in(language, words)
+        }
+    }
 }
 
-/// Somebody else's words ask for nothing.
 fn without_quotes(sentence: &str) -> String {
-    let parts = sentence.split(['"', '“', '”', '„', '«', '»']);
+    let parts = sentence.split(QUOTES);
     parts
         .enumerate()
         .filter(|(number, _)| number % 2 == 0)

@@ -1,6 +1,6 @@
 //! Owns error codes and versions.
 
-use super::super::OfflineError;
+use super::{super::OfflineError, digits::NearDigits};
 use regex::Regex;
 
 /// Finds error codes and versions.
@@ -34,21 +34,24 @@ impl Codes {
         })
     }
 
-    /// Error codes in `text`, in the order of their mention; `error 503` goes when `HTTP 503` is there as well.
-    pub(super) fn errors(&self, text: &str) -> Vec<String> {
+    /// Error codes in a text, in the order of their mention; `error 503` goes when `HTTP 503` is there as well.
+    pub(super) fn errors(&self, near: &NearDigits<'_>) -> Vec<String> {
         let mut found: Vec<(usize, &str, &str)> = Vec::new();
         for pattern in [&self.http, &self.named] {
-            for captures in pattern.captures_iter(text) {
-                if let (Some(whole), Some(number)) = (captures.get(0), captures.get(1)) {
-                    let known = found.iter().any(|(_, _, other)| *other == number.as_str());
-                    let priced = text[number.end()..].trim_start().starts_with(['€', '$', '£', '%']);
-                    if !known && !priced {
-                        found.push((whole.start(), whole.as_str(), number.as_str()));
+            for (start, part) in near.iter() {
+                for captures in pattern.captures_iter(part) {
+                    if let (Some(whole), Some(number)) = (captures.get(0), captures.get(1)) {
+                        let known = found.iter().any(|(_, _, other)| *other == number.as_str());
+                        let after = near.text[start + number.end()..].trim_start();
+                        if !known && !after.starts_with(['€', '$', '£', '%']) {
+                            found.push((start + whole.start(), whole.as_str(), number.as_str()));
+                        }
                     }
                 }
             }
         }
-        for symbol in self.symbol.find_iter(text) {
+        // A symbol need not have a digit.
+        for symbol in self.symbol.find_iter(near.text) {
             if !found.iter().any(|(_, known, _)| *known == symbol.as_str()) {
                 found.push((symbol.start(), symbol.as_str(), symbol.as_str()));
             }
@@ -57,11 +60,14 @@ impl Codes {
         found.into_iter().map(|(_, code, _)| code.to_owned()).collect()
     }
 
-    /// Versions of programs and systems in `text`, in the order of their mention.
-    pub(super) fn versions(&self, text: &str) -> Vec<String> {
-        let whole = self.dotted.find_iter(text).chain(self.platform.find_iter(text));
-        let named = self.named_version.captures_iter(text).filter_map(|captures| captures.get(1));
-        let mut found: Vec<_> = whole.chain(named).map(|found| (found.start(), found.as_str())).collect();
+    /// Versions of programs and systems in a text, in the order of their mention.
+    pub(super) fn versions(&self, near: &NearDigits<'_>) -> Vec<String> {
+        let mut found: Vec<(usize, &str)> = Vec::new();
+        for (start, part) in near.iter() {
+            let whole = self.dotted.find_iter(part).chain(self.platform.find_iter(part));
+            let named = self.named_version.captures_iter(part).filter_map(|captures| captures.get(1));
+            found.extend(whole.chain(named).map(|version| (start + version.start(), version.as_str())));
+        }
         found.sort_unstable();
         let mut kept: Vec<String> = Vec::new();
         for (_, version) in found {
@@ -80,23 +86,23 @@ mod tests {
     #[test]
     fn error_codes_are_found() {
         let codes = Codes::load().unwrap();
-        assert_eq!(codes.errors("API down (HTTP 503), error 503 again"), ["HTTP 503"]);
+        assert_eq!(codes.errors(&NearDigits::of("API down (HTTP 503), error 503 again")), ["HTTP 503"]);
         assert_eq!(
-            codes.errors("E1042, then ERR_TIMEOUT_77 and error 500"),
+            codes.errors(&NearDigits::of("E1042, then ERR_TIMEOUT_77 and error 500")),
             ["E1042", "ERR_TIMEOUT_77", "error 500"]
         );
-        assert_eq!(codes.errors("Fehlercode: 404"), ["Fehlercode: 404"]);
-        assert!(codes.errors("error 500 € charged, E10, code 12345, ERROR sync").is_empty());
+        assert_eq!(codes.errors(&NearDigits::of("Fehlercode: 404")), ["Fehlercode: 404"]);
+        assert!(codes.errors(&NearDigits::of("error 500 € charged, E10, code 12345, ERROR sync")).is_empty());
     }
 
     #[test]
     fn versions_are_found() {
         let codes = Codes::load().unwrap();
         assert_eq!(
-            codes.versions("App v4.12.1, Android 14, iOS 17.2"),
+            codes.versions(&NearDigits::of("App v4.12.1, Android 14, iOS 17.2")),
             ["v4.12.1", "Android 14", "iOS 17.2"]
         );
-        assert_eq!(codes.versions("version 3.2"), ["3.2"]);
-        assert!(codes.versions("/v2/orders on my iPhone 13").is_empty());
+        assert_eq!(codes.versions(&NearDigits::of("version 3.2")), ["3.2"]);
+        assert!(codes.versions(&NearDigits::of("/v2/orders on my iPhone 13")).is_empty());
     }
 }

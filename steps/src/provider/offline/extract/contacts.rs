@@ -1,6 +1,6 @@
 //! Owns addresses, telephone numbers, links and card numbers: what may identify a person or lead somewhere.
 
-use super::super::OfflineError;
+use super::{super::OfflineError, digits::NearDigits};
 use regex::Regex;
 
 /// Finds addresses, telephone numbers, links and card numbers.
@@ -30,11 +30,19 @@ impl Contacts {
 
     /// E-mail addresses in `text`.
     pub(in super::super) fn emails(&self, text: &str) -> Vec<String> {
+        if !text.contains('@') {
+            return Vec::new();
+        }
         once(self.email.find_iter(text).map(|found| found.as_str()))
     }
 
     /// Links in `text`, without the mark that ends the sentence around them.
     pub(in super::super) fn urls(&self, text: &str) -> Vec<String> {
+        let may_hold_one =
+            text.contains("://") || text.as_bytes().windows(4).any(|w| w.eq_ignore_ascii_case(b"www."));
+        if !may_hold_one {
+            return Vec::new();
+        }
         once(
             self.url
                 .find_iter(text)
@@ -44,20 +52,26 @@ impl Contacts {
 
     /// Telephone numbers in `text`: written internationally, or led in by a word for telephone.
     pub(in super::super) fn phones(&self, text: &str) -> Vec<String> {
-        let numbers = self.digits.find_iter(text).filter(|found| {
-            let before = &text[..found.start()];
+        let near = NearDigits::of(text);
+        let numbers = near.iter().flat_map(|(start, part)| {
+            self.digits.find_iter(part).map(move |found| (start + found.start(), found))
+        });
+        let numbers = numbers.filter(|(at, found)| {
+            let before = &text[..*at];
             let digits = found.as_str().chars().filter(char::is_ascii_digit).count();
             let international = found.as_str().starts_with(['+', '(']) || found.as_str().starts_with("00");
             let alone =
                 !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '/' | '.' | '#'));
             alone && (8..=15).contains(&digits) && (international || self.phone_cue.is_match(before))
         });
-        once(numbers.map(|found| found.as_str()))
+        once(numbers.map(|(_, found)| found.as_str()))
     }
 
     /// Full card numbers in `text`: 13 to 19 digits whose check digit is right.
     pub(in super::super) fn cards(&self, text: &str) -> Vec<String> {
-        once(self.card.find_iter(text).map(|found| found.as_str()).filter(|number| passes_luhn(number)))
+        let near = NearDigits::of(text);
+        let numbers = near.iter().flat_map(|(_, part)| self.card.find_iter(part)).map(|found| found.as_str());
+        once(numbers.filter(|number| passes_luhn(number)))
     }
 }
 

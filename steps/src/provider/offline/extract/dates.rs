@@ -1,6 +1,9 @@
 //! Owns days as customers write them. A day that could be read two ways is kept as text alone.
 
-use super::super::{OfflineError, text::fold};
+use super::{
+    super::{OfflineError, text::fold},
+    digits::NearDigits,
+};
 use chrono::NaiveDate;
 use regex::{Captures, Regex};
 use ticketflow_tickets::triage::DateMention;
@@ -73,8 +76,8 @@ impl Dates {
         })
     }
 
-    /// Days in `text`, in the order of their mention, each once.
-    pub(super) fn find(&self, text: &str) -> Vec<DateMention> {
+    /// Days in a text, in the order of their mention, each once.
+    pub(super) fn find(&self, near: &NearDigits<'_>) -> Vec<DateMention> {
         let mut found = Vec::new();
         for (pattern, day) in [
             (&self.iso, iso as fn(&Captures<'_>) -> Option<NaiveDate>),
@@ -82,8 +85,11 @@ impl Dates {
             (&self.day_first, named),
             (&self.month_first, named),
         ] {
-            for captures in pattern.captures_iter(text) {
-                found.extend(captures.get(0).map(|whole| (whole.range(), day(&captures))));
+            for (start, part) in near.iter() {
+                for captures in pattern.captures_iter(part) {
+                    let whole = captures.get(0).map(|whole| start + whole.start()..start + whole.end());
+                    found.extend(whole.map(|range| (range, day(&captures))));
+                }
             }
         }
         found.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
@@ -91,7 +97,7 @@ impl Dates {
         let mut reached = 0;
         for (range, date) in found {
             let mention =
-                DateMention { text: text[range.clone()].trim_end_matches([',', '.']).to_owned(), date };
+                DateMention { text: near.text[range.clone()].trim_end_matches([',', '.']).to_owned(), date };
             if range.start >= reached && !kept.contains(&mention) {
                 reached = range.end;
                 kept.push(mention);
@@ -136,7 +142,7 @@ mod tests {
     use super::*;
 
     fn find(text: &str) -> Vec<(String, Option<String>)> {
-        let mentions = Dates::load().unwrap().find(text);
+        let mentions = Dates::load().unwrap().find(&NearDigits::of(text));
         mentions
             .into_iter()
             .map(|mention| (mention.text, mention.date.map(|date| date.to_string())))

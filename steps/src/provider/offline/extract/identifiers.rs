@@ -1,6 +1,6 @@
 //! Owns order and invoice numbers. A number counts only where the text says what it is: never a year, never a price.
 
-use super::super::OfflineError;
+use super::{super::OfflineError, digits::NearDigits};
 use regex::Regex;
 
 /// Finds order and invoice numbers.
@@ -34,36 +34,42 @@ impl Identifiers {
         })
     }
 
-    /// Orders named in `text`, in the order of their mention.
-    pub(super) fn orders(&self, text: &str) -> Vec<String> {
+    /// Orders named in a text, in the order of their mention.
+    pub(super) fn orders(&self, near: &NearDigits<'_>) -> Vec<String> {
         let mut found: Vec<(usize, &str)> = Vec::new();
-        for code in self.order_code.captures_iter(text) {
-            let hyphenated = code.get(1).and_then(|_| code.get(0));
-            found.extend(hyphenated.or_else(|| code.get(2)).map(|id| (id.start(), id.as_str())));
-        }
-        for number in self.hash_number.captures_iter(text) {
-            found.extend(
-                number.get(1).filter(|id| !is_price(text, id.range())).map(|id| (id.start(), id.as_str())),
-            );
-        }
-        for list in self.named_order.captures_iter(text).filter_map(|named| named.get(1)) {
-            let numbers =
-                self.number.find_iter(list.as_str()).map(|id| (list.start() + id.start(), id.as_str()));
-            found.extend(numbers.filter(|(at, id)| !is_year(id) && !is_price(text, *at..*at + id.len())));
+        for (start, part) in near.iter() {
+            for code in self.order_code.captures_iter(part) {
+                let hyphenated = code.get(1).and_then(|_| code.get(0));
+                found.extend(hyphenated.or_else(|| code.get(2)).map(|id| (start + id.start(), id.as_str())));
+            }
+            let is_id = |at: usize, id: &str| !is_price(near.text, at..at + id.len());
+            for number in self.hash_number.captures_iter(part).filter_map(|number| number.get(1)) {
+                let (at, id) = (start + number.start(), number.as_str());
+                found.extend(is_id(at, id).then_some((at, id)));
+            }
+            for list in self.named_order.captures_iter(part).filter_map(|named| named.get(1)) {
+                let numbers = self.number.find_iter(list.as_str());
+                let placed = numbers.map(|id| (start + list.start() + id.start(), id.as_str()));
+                found.extend(placed.filter(|(at, id)| !is_year(id) && is_id(*at, id)));
+            }
         }
         found.sort_unstable();
         without_bare_doubles(found.into_iter().map(|(_, id)| id))
     }
 
-    /// Invoices named in `text`, in the order of their mention.
-    pub(super) fn invoices(&self, text: &str) -> Vec<String> {
-        let mut found: Vec<(usize, &str)> =
-            self.invoice_code.find_iter(text).map(|code| (code.start(), code.as_str())).collect();
-        for id in self.named_invoice.captures_iter(text).filter_map(|named| named.get(1)) {
-            let known =
-                found.iter().any(|(_, code)| code.ends_with(id.as_str()) || id.as_str().ends_with(code));
-            if !known && !is_year(id.as_str()) && !is_price(text, id.range()) {
-                found.push((id.start(), id.as_str()));
+    /// Invoices named in a text, in the order of their mention.
+    pub(super) fn invoices(&self, near: &NearDigits<'_>) -> Vec<String> {
+        let mut found: Vec<(usize, &str)> = Vec::new();
+        for (start, part) in near.iter() {
+            found.extend(self.invoice_code.find_iter(part).map(|code| (start + code.start(), code.as_str())));
+        }
+        for (start, part) in near.iter() {
+            for id in self.named_invoice.captures_iter(part).filter_map(|named| named.get(1)) {
+                let (at, id) = (start + id.start(), id.as_str());
+                let known = found.iter().any(|(_, code)| code.ends_with(id) || id.ends_with(code));
+                if !known && !is_year(id) && !is_price(near.text, at..at + id.len()) {
+                    found.push((at, id));
+                }
             }
         }
         found.sort_unstable();
@@ -75,12 +81,15 @@ fn is_year(number: &str) -> bool {
     number.len() == 4 && (number.starts_with("19") || number.starts_with("20"))
 }
 
+/// Characters of the longest unit that [`is_price`] knows.
+const LONGEST_UNIT: usize = 6;
+
 /// A decimal part, a currency or a unit right behind the number, or a currency right before it.
 fn is_price(text: &str, range: std::ops::Range<usize>) -> bool {
     let (before, after) = (&text[..range.start], &text[range.end..]);
     let mut next = after.chars();
     let decimal = matches!(next.next(), Some('.' | ',')) && next.next().is_some_and(|c| c.is_ascii_digit());
-    let unit = after.trim_start().to_lowercase();
+    let unit = after.trim_start().chars().take(LONGEST_UNIT).collect::<String>().to_lowercase();
     let units = [
         "€", "$", "£", "%", "eur", "usd", "euro", "dollar", "gbp", "pounds", "reais", "pcs", "pieces",
         "times", "items",
@@ -106,11 +115,11 @@ mod tests {
     use super::*;
 
     fn orders(text: &str) -> Vec<String> {
-        Identifiers::load().unwrap().orders(text)
+        Identifiers::load().unwrap().orders(&NearDigits::of(text))
     }
 
     fn invoices(text: &str) -> Vec<String> {
-        Identifiers::load().unwrap().invoices(text)
+        Identifiers::load().unwrap().invoices(&NearDigits::of(text))
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::super::{
     OfflineError,
     reading::Reading,
-    text::{PhraseBook, Token},
+    text::{PhraseBook, Words},
 };
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -173,7 +173,7 @@ impl Matters {
     }
 
     /// Each phrase once, with what it adds to its matter.
-    fn scores(&self, language: Language, words: &[Token], factor: f64) -> Vec<(usize, f64)> {
+    fn scores(&self, language: Language, words: &Words, factor: f64) -> Vec<(usize, f64)> {
         let mut seen = HashSet::new();
         let places = self.phrases.matches(language, words);
         let fresh = places.iter().filter(|place| seen.insert((place.phrase, place.value.0)));

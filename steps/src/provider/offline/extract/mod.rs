@@ -5,6 +5,7 @@ mod asks;
 mod codes;
 mod contacts;
 mod dates;
+mod digits;
 mod identifiers;
 mod issue;
 mod product;
@@ -17,11 +18,12 @@ use amounts::Amounts;
 use asks::Asks;
 use codes::Codes;
 use dates::Dates;
+use digits::NearDigits;
 use identifiers::Identifiers;
 use product::Products;
 use ticketflow_tickets::{
     taxonomy::Category,
-    triage::{Extraction, IssueType, Risk},
+    triage::{Amount, Extraction, IssueType, Risk},
 };
 
 /// Longest list of anything.
@@ -38,6 +40,16 @@ pub(super) struct Extractor {
     products: Products,
     asks: Asks,
     matters: Matters,
+}
+
+/// What a ticket names that bears on its category; found once, for the category and for the extraction.
+#[derive(Debug)]
+pub(super) struct Named {
+    orders: Vec<String>,
+    invoices: Vec<String>,
+    amounts: Vec<Amount>,
+    error_codes: Vec<String>,
+    versions: Vec<String>,
 }
 
 /// What of a ticket bears on its category.
@@ -82,12 +94,12 @@ impl Extractor {
 
     /// Order numbers in `text`.
     pub(super) fn order_ids(&self, text: &str) -> Vec<String> {
-        self.identifiers.orders(text)
+        self.identifiers.orders(&NearDigits::of(text))
     }
 
     /// Invoice numbers in `text`.
     pub(super) fn invoice_ids(&self, text: &str) -> Vec<String> {
-        self.identifiers.invoices(text)
+        self.identifiers.invoices(&NearDigits::of(text))
     }
 
     /// What the ticket names and asks for, given its category.
@@ -97,21 +109,21 @@ impl Extractor {
         category: &Category,
         rules: &PriorityRules,
     ) -> Extraction {
-        let text = reading.text();
+        let (text, named) = (&reading.text, self.named(reading));
         let issue_type = self.matters.issue(reading, category);
-        let order_ids = first_in(&text, &reading.quoted, |text| self.identifiers.orders(text));
+        let order_ids = or_in(&named.orders, &reading.quoted, |text| self.order_ids(text));
         Extraction {
             order_id: order_ids.first().cloned(),
             order_ids,
-            invoice_ids: first_in(&text, &reading.quoted, |text| self.identifiers.invoices(text)),
+            invoice_ids: or_in(&named.invoices, &reading.quoted, |text| self.invoice_ids(text)),
             product: self.products.find(reading, self.matters.category(issue_type)),
-            amounts: cut(self.amounts.find(&text)),
-            dates: cut(self.dates.find(&text)),
-            emails: cut(self.contacts.emails(&text)),
-            phones: cut(self.contacts.phones(&text)),
-            error_codes: cut(self.codes.errors(&text)),
-            versions: cut(self.codes.versions(&text)),
-            urls: cut(self.contacts.urls(&text)),
+            amounts: cut(named.amounts.clone()),
+            dates: cut(self.dates.find(&NearDigits::of(text))),
+            emails: cut(self.contacts.emails(text)),
+            phones: cut(self.contacts.phones(text)),
+            error_codes: cut(named.error_codes.clone()),
+            versions: cut(named.versions.clone()),
+            urls: cut(self.contacts.urls(text)),
             issue_type,
             asks: self.asks.find(reading),
             risks: self.risks(reading, issue_type, rules),
@@ -120,25 +132,38 @@ impl Extractor {
 
     /// Counts what bears on the category.
     pub(super) fn traces(&self, reading: &Reading) -> Traces {
-        let text = reading.text();
+        let named = self.named(reading);
         Traces {
-            orders: self.identifiers.orders(&text).len(),
-            invoices: self.identifiers.invoices(&text).len(),
-            amounts: self.amounts.find(&text).len(),
-            error_codes: self.codes.errors(&text).len(),
-            versions: self.codes.versions(&text).len(),
+            orders: named.orders.len(),
+            invoices: named.invoices.len(),
+            amounts: named.amounts.len(),
+            error_codes: named.error_codes.len(),
+            versions: named.versions.len(),
         }
     }
 
+    fn named<'a>(&self, reading: &'a Reading) -> &'a Named {
+        reading.named.get_or_init(|| {
+            let near = NearDigits::of(&reading.text);
+            Named {
+                orders: self.identifiers.orders(&near),
+                invoices: self.identifiers.invoices(&near),
+                amounts: self.amounts.find(&near),
+                error_codes: self.codes.errors(&near),
+                versions: self.codes.versions(&near),
+            }
+        })
+    }
+
     fn risks(&self, reading: &Reading, issue: IssueType, rules: &PriorityRules) -> Vec<Risk> {
-        let mut risks = rules.risks(reading.language, &reading.words());
+        let mut risks = rules.risks(reading.language, &reading.words);
         if issue == IssueType::AccountCompromised {
             risks.insert(Risk::Security);
         }
         if !reading.instructions.is_empty() {
             risks.insert(Risk::Injection);
         }
-        if !self.contacts.cards(&reading.text()).is_empty() {
+        if !self.contacts.cards(&reading.text).is_empty() {
             risks.insert(Risk::CardNumber);
         }
         risks.into_iter().collect()
@@ -146,9 +171,8 @@ impl Extractor {
 }
 
 /// What the customer names, and only else what the customer quotes: the quoted mail may be about something older.
-fn first_in(own: &str, quoted: &str, find: impl Fn(&str) -> Vec<String>) -> Vec<String> {
-    let named = find(own);
-    cut(if named.is_empty() { find(quoted) } else { named })
+fn or_in(named: &[String], quoted: &str, find: impl Fn(&str) -> Vec<String>) -> Vec<String> {
+    cut(if named.is_empty() { find(quoted) } else { named.to_vec() })
 }
 
 fn cut<T>(mut found: Vec<T>) -> Vec<T> {

@@ -34,19 +34,17 @@ impl Products {
 
     /// What a matter of `category` is about: a thing that was ordered, or a part of the service.
     pub(super) fn find(&self, reading: &Reading, category: &str) -> Option<String> {
-        let words = reading.words();
         let first = |book: &PhraseBook<()>| {
-            let places = book.of(reading.language).matches(&words);
+            let places = book.of(reading.language).matches(&reading.words);
             let place = places.iter().min_by_key(|place| (place.start, std::cmp::Reverse(place.end)))?;
             let mut end = place.end;
             while let Some(next) = places.iter().find(|next| next.start == end) {
                 end = next.end;
             }
-            Some(words[place.start..end].iter().map(|word| word.word.clone()).collect::<Vec<_>>())
+            Some((place.start..end).map(|at| reading.words.word(at)).collect::<Vec<_>>())
         };
-        let text = reading.text();
-        let thing = || first(&self.things).and_then(|thing| with_name(&text, &thing));
-        let part = || first(&self.service).and_then(|part| with_name(&text, &part));
+        let thing = || first(&self.things).and_then(|thing| with_name(&reading.text, &thing));
+        let part = || first(&self.service).and_then(|part| with_name(&reading.text, &part));
         match category {
             "order" | "general" => thing(),
             "account" => None,
@@ -56,11 +54,15 @@ impl Products {
 }
 
 /// Finds the folded words `thing` in `text` and takes up to two capitalised words before them along, letter for letter.
-fn with_name(text: &str, thing: &[String]) -> Option<String> {
+fn with_name(text: &str, thing: &[&str]) -> Option<String> {
     let spans = word_spans(text);
-    let at = spans.windows(thing.len().max(1)).position(|window| {
-        window.iter().zip(thing).all(|((start, end), word)| fold(&text[*start..*end]) == *word)
-    })?;
+    let is_word = |(start, end): &(usize, usize), word: &str| match &text[*start..*end] {
+        plain if plain.is_ascii() => plain.eq_ignore_ascii_case(word),
+        accented => fold(accented) == word,
+    };
+    let at = spans
+        .windows(thing.len().max(1))
+        .position(|window| window.iter().zip(thing).all(|(span, word)| is_word(span, word)))?;
     let is_name = |place: &usize| {
         let (start, end) = spans[*place];
         let word = &text[start..end];
@@ -101,14 +103,10 @@ mod tests {
 
     #[test]
     fn a_name_before_the_thing_belongs_to_it() {
-        let thing = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-        assert_eq!(
-            with_name("Hi, the Drift kettle from May", &thing(&["kettle"])).as_deref(),
-            Some("Drift kettle")
-        );
-        assert_eq!(with_name("My lamp", &thing(&["lamp"])).as_deref(), Some("lamp"));
-        assert_eq!(with_name("since 3 May. Kettle broken", &thing(&["kettle"])).as_deref(), Some("Kettle"));
-        assert_eq!(with_name("Mi lámpara", &thing(&["lampara"])).as_deref(), Some("lámpara"));
-        assert_eq!(with_name("nothing", &thing(&["lamp"])), None);
+        assert_eq!(with_name("Hi, the Drift kettle from May", &["kettle"]).as_deref(), Some("Drift kettle"));
+        assert_eq!(with_name("My lamp", &["lamp"]).as_deref(), Some("lamp"));
+        assert_eq!(with_name("since 3 May. Kettle broken", &["kettle"]).as_deref(), Some("Kettle"));
+        assert_eq!(with_name("Mi lámpara", &["lampara"]).as_deref(), Some("lámpara"));
+        assert_eq!(with_name("nothing", &["lamp"]), None);
     }
 }

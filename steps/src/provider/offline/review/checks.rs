@@ -2,13 +2,12 @@
 
 use super::{
     ReviewRequest, Reviewer,
-    quoted::{own_sentences, without_quotes, words_of},
+    quoted::{Sentence, own_sentences, without_quotes},
 };
 use crate::provider::offline::{
     reading::Reading,
-    text::{content, tokens},
+    text::{Content, Words},
 };
-use std::collections::BTreeSet;
 use ticketflow_tickets::{
     knowledge::ArticleId,
     language::Language,
@@ -42,21 +41,38 @@ pub(super) struct Evidence<'a> {
     articles: String,
     /// The draft without its quotes of the ticket.
     own: String,
+    /// Its sentences that do not stand in the articles.
+    sentences: Vec<Sentence>,
     /// The draft, folded.
     draft: String,
+    /// The draft's content.
+    said: Content,
 }
 
 impl<'a> Evidence<'a> {
     pub(super) fn of(reviewer: Reviewer<'a>, reading: &'a Reading, request: &'a ReviewRequest<'a>) -> Self {
-        let ticket = words_of(&format!("{}\n{}\n{}", reading.subject, reading.own, reading.quoted));
+        let ticket = Words::joined(&[&reading.words, &Words::of(&reading.quoted)]).line().to_owned();
         let cited =
             request.articles.iter().filter(|article| request.draft.cited_articles.contains(&article.id));
         let articles: String =
-            cited.flat_map(|article| article.passages().map(words_of).collect::<Vec<_>>()).collect();
-        let extracted: String = values(request.extraction).map(words_of).collect();
+            cited.map(|article| reviewer.articles.of(article, reviewer.languages).line.clone()).collect();
+        let extracted: String =
+            values(request.extraction).map(|value| Words::of(value).line().to_owned()).collect();
         let own = without_quotes(&request.draft.text, &format!("{ticket}{extracted}"));
-        let draft = words_of(&request.draft.text);
-        Self { reviewer, reading, request, ticket, extracted, articles, own, draft }
+        let sentences = own_sentences(&own, &articles);
+        let draft = Words::of(&request.draft.text);
+        Self {
+            reviewer,
+            reading,
+            request,
+            ticket,
+            extracted,
+            articles,
+            own,
+            sentences,
+            draft: draft.line().to_owned(),
+            said: reviewer.languages.content_of(draft),
+        }
     }
 
     /// Everything that is wrong with the draft.
@@ -87,40 +103,35 @@ impl<'a> Evidence<'a> {
 
     /// Asks that the draft repeats but says nothing about.
     pub(super) fn postponed_asks(&self) -> usize {
-        let said = self.content(&self.own);
+        let languages = self.reviewer.languages;
+        let said = languages.content(&self.own);
         let is_postponed = |ask: &&String| {
-            let asked = self.content(ask);
-            share(asked.intersection(&said).count(), asked.len().max(1)) < MOSTLY
+            let asked = languages.content(ask);
+            share(asked.shared(&said).count(), asked.len().max(1)) < MOSTLY
         };
         self.request.extraction.asks.iter().filter(is_postponed).count()
     }
 
-    fn content(&self, text: &str) -> BTreeSet<String> {
-        content(&tokens(text), |word| self.reviewer.languages.is_frequent(word))
-    }
-
     fn is_taken_up(&self, ask: &str) -> bool {
-        let words = tokens(ask);
+        let words = Words::of(ask);
         let start: Vec<&str> = words
             .iter()
-            .skip_while(|w| w.word.len() < 2 || w.word.chars().all(|c| c.is_ascii_digit()))
+            .skip_while(|word| word.len() < 2 || word.chars().all(|c| c.is_ascii_digit()))
             .take(TAKEN_UP)
-            .map(|w| w.word.as_str())
             .collect();
         let quoted = !start.is_empty() && self.draft.contains(&format!(" {} ", start.join(" ")));
-        let (asked, said) = (self.content(ask), self.content(&self.request.draft.text));
-        let shared = asked.intersection(&said).count();
-        quoted || asked.is_empty() || share(shared, asked.len()) >= MOSTLY
+        let asked = self.reviewer.languages.content_of(words);
+        quoted || asked.is_empty() || share(asked.shared(&self.said).count(), asked.len()) >= MOSTLY
     }
 
     fn promises(&self) -> Vec<PolicyViolation> {
-        let language = self.request.draft.language;
-        let sentences = own_sentences(&self.own, &self.articles);
-        let promising = sentences.into_iter().filter(|sentence| {
-            let words = tokens(sentence);
-            !self.reviewer.rules.promise.matches(language, &words).is_empty()
-        });
-        promising.map(|sentence| violation(ViolationCode::UnsupportedPromise, sentence)).collect()
+        let (language, promise) = (self.request.draft.language, &self.reviewer.rules.promise);
+        let promising = self.sentences.iter().filter(|sentence| promise.occur_in(language, &sentence.words));
+        promising.map(|sentence| violation(ViolationCode::UnsupportedPromise, self.text(sentence))).collect()
+    }
+
+    fn text(&self, sentence: &Sentence) -> &str {
+        &self.own[sentence.range.clone()]
     }
 
     fn personal_data(&self) -> Vec<PolicyViolation> {
@@ -133,8 +144,9 @@ impl<'a> Evidence<'a> {
             extractor.invoice_ids(text),
         ];
         let known = |data: &str| {
-            let words = words_of(data);
-            [&self.ticket, &self.extracted, &self.articles].iter().any(|evidence| evidence.contains(&words))
+            let words = Words::of(data);
+            let evidence = [&self.ticket, &self.extracted, &self.articles];
+            evidence.iter().any(|evidence| evidence.contains(words.line()))
         };
         let foreign = found.iter().flatten().filter(|data| !known(data));
         foreign.map(|data| violation(ViolationCode::ForeignPersonalData, data)).collect()
@@ -149,18 +161,14 @@ impl<'a> Evidence<'a> {
     }
 
     fn tone(&self) -> Vec<PolicyViolation> {
-        let language = self.request.draft.language;
-        let mut found = Vec::new();
-        for sentence in own_sentences(&self.own, &self.articles) {
-            let words = tokens(sentence);
-            let shouted = words.iter().filter(|word| word.shouted).count();
-            let shouting = words.len() >= 4 && shouted * 2 > words.len();
-            let rude = !self.reviewer.rules.tone.matches(language, &words).is_empty();
-            if shouting || rude || sentence.contains("!!") {
-                found.push(violation(ViolationCode::Tone, sentence));
-            }
-        }
-        found
+        let (language, tone) = (self.request.draft.language, &self.reviewer.rules.tone);
+        let offends = |sentence: &&Sentence| {
+            let words = &sentence.words;
+            let shouting = words.len() >= 4 && words.shouted() * 2 > words.len();
+            shouting || tone.occur_in(language, words) || self.text(sentence).contains("!!")
+        };
+        let offending = self.sentences.iter().filter(offends);
+        offending.map(|sentence| violation(ViolationCode::Tone, self.text(sentence))).collect()
     }
 
     fn length(&self) -> Option<PolicyViolation> {
@@ -188,23 +196,24 @@ impl<'a> Evidence<'a> {
         for known in links.iter().chain(&emails) {
             rest = rest.replace(known.as_str(), " ");
         }
-        let hosts = self.reviewer.rules.bare_host.find_iter(&rest).map(|host| host.as_str().to_owned());
+        let hosts = self.reviewer.rules.bare_hosts(&rest).map(str::to_owned);
         let foreign = links.iter().filter(|link| !self.request.policy.allows(link)).cloned().chain(hosts);
         foreign.map(|link| violation(ViolationCode::ForeignLink, &link)).collect()
     }
 
     fn placeholders(&self) -> Vec<PolicyViolation> {
-        let found = self.reviewer.rules.placeholder.find_iter(&self.own);
-        found.map(|place| violation(ViolationCode::Placeholder, place.as_str())).collect()
+        let found = self.reviewer.rules.placeholders(&self.own);
+        found.map(|place| violation(ViolationCode::Placeholder, place)).collect()
     }
 
     fn language(&self) -> Option<PolicyViolation> {
         let asked = self.request.classification.language;
         let expected = if self.reviewer.wordings.speak(asked) { asked } else { Language::EN };
         let declared = self.request.draft.language;
-        let own = own_sentences(&self.own, &self.articles).join("\n");
-        let words = tokens(&own);
-        let written = self.reviewer.languages.language(&own, &words);
+        let own: Vec<&str> = self.sentences.iter().map(|sentence| self.text(sentence)).collect();
+        let words: Vec<&Words> = self.sentences.iter().map(|sentence| &sentence.words).collect();
+        let words = Words::joined(&words);
+        let written = self.reviewer.languages.language(&own.join("\n"), &words);
         let fits =
             (declared == asked || declared == expected) && (written == declared || words.len() < TAKEN_UP);
         (!fits).then(|| violation(ViolationCode::WrongLanguage, &format!("{written} instead of {expected}")))
@@ -221,7 +230,8 @@ impl<'a> Evidence<'a> {
         let elsewhere = |words: &str| self.ticket.contains(words) || self.articles.contains(words);
         let mut found = Vec::new();
         for passage in &self.reading.instructions {
-            let words: Vec<String> = tokens(passage).into_iter().map(|token| token.word).collect();
+            let words = Words::of(passage);
+            let words: Vec<&str> = words.iter().collect();
             let rows = words.windows(REPEATED).map(|row| format!(" {} ", row.join(" ")));
             let codes =
                 words.iter().filter(|word| word.len() >= 3 && word.chars().any(|c| c.is_ascii_digit()));

@@ -11,7 +11,8 @@ pub use policy::{ApprovalPolicy, ReviewPolicy};
 pub(super) use rules::ReviewRules;
 
 use super::{
-    draft::Wordings, extract::Extractor, language::LanguageFinder, reading::Message, reading::Reading,
+    article::ArticleReadings, draft::Wordings, extract::Extractor, language::LanguageFinder,
+    reading::Message, reading::Reading,
 };
 use checks::Evidence;
 use ticketflow_tickets::{
@@ -60,6 +61,8 @@ pub(super) struct Reviewer<'a> {
     pub(super) languages: &'a LanguageFinder,
     /// Knows which languages drafts are written in.
     pub(super) wordings: &'a Wordings,
+    /// The articles, read.
+    pub(super) articles: &'a ArticleReadings,
 }
 
 impl Reviewer<'_> {

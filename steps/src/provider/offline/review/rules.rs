@@ -20,10 +20,8 @@ pub(in super::super) struct ReviewRules {
     pub(super) promise: PhraseBook<()>,
     /// Blame, contempt, slang.
     pub(super) tone: PhraseBook<()>,
-    /// Something that was to be filled in.
-    pub(super) placeholder: Regex,
-    /// The name of a host without the scheme that makes it a link.
-    pub(super) bare_host: Regex,
+    placeholder: Regex,
+    bare_host: Regex,
 }
 
 impl ReviewRules {
@@ -40,5 +38,24 @@ impl ReviewRules {
                 r"(?i)\b(?:[a-z0-9-]+\.)+(?:com|net|org|io|info|biz|ru|cn|xyz|top|click|link|shop|site|online|app|dev)\b",
             )?,
         })
+    }
+
+    /// What in `text` was to be filled in.
+    pub(super) fn placeholders<'a>(&self, text: &'a str) -> impl Iterator<Item = &'a str> {
+        let holds = |word: &str| {
+            text.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+        };
+        // Each begins with one of these; few drafts hold any.
+        let may_hold_one =
+            text.contains(['{', '}', '%', '[', '<']) || ["todo", "xxx", "lorem"].into_iter().any(holds);
+        let found = may_hold_one.then(|| self.placeholder.find_iter(text));
+        found.into_iter().flatten().map(|found| found.as_str())
+    }
+
+    /// Names of hosts in `text` without the scheme that makes them links.
+    pub(super) fn bare_hosts<'a>(&self, text: &'a str) -> impl Iterator<Item = &'a str> {
+        let may_hold_one = text.split('.').skip(1).any(|after| after.starts_with(char::is_alphabetic));
+        let found = may_hold_one.then(|| self.bare_host.find_iter(text));
+        found.into_iter().flatten().map(|found| found.as_str())
     }
 }

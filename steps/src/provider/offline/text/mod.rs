@@ -7,10 +7,10 @@ mod phrase;
 mod sentence;
 mod token;
 
-pub(super) use content::{content, stem};
+pub(super) use content::{Content, stem};
 pub(super) use fold::fold;
 pub(super) use passages::InstructionWords;
 pub(super) use phrase::PhraseBook;
 pub use phrase::PhraseError;
 pub(super) use sentence::sentences;
-pub(super) use token::{Token, tokens};
+pub(super) use token::Words;

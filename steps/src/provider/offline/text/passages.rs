@@ -3,10 +3,10 @@
 //! Only the customer's own passages are evidence. What addresses the program is set aside whole, wherever it stands; every
 //! line of a passage is a line of the ticket, letter for letter.
 
-use super::{phrase::PhraseBook, sentence::sentences, token::tokens};
+use super::{phrase::PhraseIndex, sentence::sentences, token::Words};
 use regex::Regex;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 use ticketflow_tickets::language::Language;
 
 /// A ticket's text, by speaker.
@@ -23,7 +23,8 @@ pub(in super::super) struct Passages {
 /// Tells the speakers apart.
 #[derive(Debug)]
 pub(in super::super) struct InstructionWords {
-    phrases: PhraseBook<()>,
+    /// Of every language: whoever addresses the program may do so in any.
+    phrases: PhraseIndex<()>,
     comment: Regex,
     role_line: Regex,
     role_block: Regex,
@@ -45,8 +46,12 @@ impl InstructionWords {
     /// Reads the phrases that come with the program.
     pub(in super::super) fn load() -> Result<Self, super::super::OfflineError> {
         let file: PhraseFile = toml::from_str(include_str!("../../../../data/instructions.toml"))?;
+        let mut phrases = PhraseIndex::default();
+        for phrase in file.0.values().flatten() {
+            phrases.add(phrase, ())?;
+        }
         Ok(Self {
-            phrases: PhraseBook::of_lists(file.0)?,
+            phrases,
             comment: Regex::new(r"(?s)<!--.*?(?:-->|\z)")?,
             role_line: Regex::new(r"(?i)\b(?:assistant|system|ai|llm|model|agent|bot)\s*:")?,
             role_block: Regex::new(
@@ -83,7 +88,10 @@ impl InstructionWords {
 
     /// Takes out comments, blocks marked as another role's, and the tags themselves. A comment alone is suspicious only
     /// for what it says: customers do paste web pages.
-    fn without_markup(&self, text: &str, instructions: &mut Vec<String>) -> String {
+    fn without_markup<'a>(&self, text: &'a str, instructions: &mut Vec<String>) -> Cow<'a, str> {
+        if !text.contains('<') {
+            return Cow::Borrowed(text);
+        }
         let comments = self.comment.find_iter(text).map(|found| found.as_str().to_owned());
         instructions.extend(comments.filter(|comment| self.addresses(comment)));
         let mut visible = self.comment.replace_all(text, "\n").into_owned();
@@ -91,24 +99,24 @@ impl InstructionWords {
             instructions.extend(pattern.find_iter(&visible).map(|found| found.as_str().to_owned()));
             visible = pattern.replace_all(&visible, "\n").into_owned();
         }
-        visible
+        Cow::Owned(visible)
     }
 
     fn addresses(&self, comment: &str) -> bool {
-        self.role_line.is_match(comment) || self.phrases.any_occurs_in(&tokens(comment))
+        self.role_line.is_match(comment) || self.phrases.occurs_in(&Words::of(comment))
     }
 
     fn split_quotes(&self, text: &str) -> (String, String) {
-        let is_transcript = text.lines().filter(|line| self.agent_line.is_match(line)).count() > 0
-            && text.lines().any(|line| self.customer_line.is_match(line));
+        let is_transcript = text.lines().any(|line| self.is_agents(line))
+            && text.lines().any(|line| line.contains(':') && self.customer_line.is_match(line));
         let (mut own, mut quoted) = (String::new(), String::new());
         let mut forwarded = false;
         for line in text.lines() {
-            forwarded |= self.forward_line.is_match(line);
+            forwarded |= line.contains("---") && self.forward_line.is_match(line);
             let is_quoted = forwarded
                 || line.trim_start().starts_with('>')
-                || self.attribution_line.is_match(line)
-                || (is_transcript && self.agent_line.is_match(line));
+                || (line.trim_end().ends_with(':') && self.attribution_line.is_match(line))
+                || (is_transcript && self.is_agents(line));
             let (side, line) = if is_quoted {
                 (&mut quoted, line.trim_start_matches(['>', ' ']))
             } else if is_transcript {
@@ -120,6 +128,10 @@ impl InstructionWords {
             side.push('\n');
         }
         (own, quoted)
+    }
+
+    fn is_agents(&self, line: &str) -> bool {
+        line.contains(':') && self.agent_line.is_match(line)
     }
 
     /// Takes out, from each paragraph, everything from the first sentence that addresses the program.
@@ -139,7 +151,7 @@ impl InstructionWords {
 
     fn first_address(&self, paragraph: &str) -> Option<usize> {
         let addresses =
-            |range: &std::ops::Range<usize>| self.phrases.any_occurs_in(&tokens(&paragraph[range.clone()]));
+            |range: &std::ops::Range<usize>| self.phrases.occurs_in(&Words::of(&paragraph[range.clone()]));
         sentences(paragraph).iter().find(|range| addresses(range)).map(|range| range.start)
     }
 }

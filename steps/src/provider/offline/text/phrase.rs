@@ -3,11 +3,14 @@
 //! Grammar: words separated by blanks; `refund*` is any word that starts so; `not .. arrived` lets up to four words
 //! stand between. A phrase never reaches over the end of a sentence.
 
-use super::token::{Token, tokens};
+use super::token::{Words, head};
 use std::collections::{BTreeMap, HashMap};
 use ticketflow_tickets::language::Language;
 
 const LONGEST_GAP: usize = 4;
+
+/// Parts that the first words of an index are spread over.
+const PARTS: usize = 256;
 
 #[derive(Debug, Clone, PartialEq)]
 enum Piece {
@@ -38,12 +41,40 @@ struct Phrase<T> {
     value: T,
 }
 
+/// The phrases that start with the same word or prefix.
+#[derive(Debug)]
+struct Opening {
+    /// The first letters of its word, and which of a word's [`head`] are compared with them.
+    head: u32,
+    compared: u32,
+    piece: Piece,
+    phrases: Vec<usize>,
+}
+
+impl Opening {
+    fn of(piece: &Piece, word: &str, phrase: usize) -> Self {
+        let compared = match piece {
+            Piece::Prefix(prefix) if prefix.len() < 4 => (1 << (8 * prefix.len())) - 1,
+            Piece::Prefix(_) | Piece::Word(_) | Piece::Gap => u32::MAX,
+        };
+        Self { head: head(word), compared, piece: piece.clone(), phrases: vec![phrase] }
+    }
+
+    /// Whole words come before prefixes, short prefixes before long ones.
+    fn rank(piece: &Piece) -> (bool, usize) {
+        match piece {
+            Piece::Word(_) | Piece::Gap => (false, 0),
+            Piece::Prefix(prefix) => (true, prefix.len()),
+        }
+    }
+}
+
 /// Phrases of one language, each with what it stands for.
 #[derive(Debug)]
 pub(in super::super) struct PhraseIndex<T> {
     phrases: Vec<Phrase<T>>,
-    by_word: HashMap<String, Vec<usize>>,
-    by_prefix: HashMap<String, Vec<usize>>,
+    /// By [`part`] of their words: most words of a text meet an empty one, or one of a few openings.
+    openings: Vec<Vec<Opening>>,
 }
 
 /// A place where a phrase stands.
@@ -61,7 +92,7 @@ pub(in super::super) struct Match<'a, T> {
 
 impl<T> Default for PhraseIndex<T> {
     fn default() -> Self {
-        Self { phrases: Vec::new(), by_word: HashMap::new(), by_prefix: HashMap::new() }
+        Self { phrases: Vec::new(), openings: std::iter::repeat_with(Vec::new).take(PARTS).collect() }
     }
 }
 
@@ -70,36 +101,42 @@ impl<T> PhraseIndex<T> {
     pub(in super::super) fn add(&mut self, phrase: &str, value: T) -> Result<(), PhraseError> {
         let pieces = pieces(phrase)?;
         let number = self.phrases.len();
-        match pieces.first() {
-            Some(Piece::Word(word)) => self.by_word.entry(word.clone()).or_default().push(number),
-            Some(Piece::Prefix(prefix)) => self.by_prefix.entry(prefix.clone()).or_default().push(number),
-            Some(Piece::Gap) | None => return Err(PhraseError(phrase.to_owned())),
+        let (Some(piece), Some(Piece::Word(word) | Piece::Prefix(word))) = (pieces.first(), pieces.first())
+        else {
+            return Err(PhraseError(phrase.to_owned()));
+        };
+        let openings = &mut self.openings[part(head(word))];
+        if let Some(opening) = openings.iter_mut().find(|opening| opening.piece == *piece) {
+            opening.phrases.push(number);
+        } else {
+            let at = openings.partition_point(|known| Opening::rank(&known.piece) <= Opening::rank(piece));
+            openings.insert(at, Opening::of(piece, word, number));
         }
         self.phrases.push(Phrase { text: phrase.to_owned(), pieces, value });
         Ok(())
     }
 
     /// Every place in `words` where a phrase stands.
-    pub(in super::super) fn matches<'a>(&'a self, words: &[Token]) -> Vec<Match<'a, T>> {
-        let mut found = Vec::new();
-        for start in 0..words.len() {
-            for number in self.starting_with(&words[start].word) {
-                let phrase = &self.phrases[number];
-                if let Some(length) = length_at(&phrase.pieces, &words[start..]) {
-                    let end = start + length;
-                    found.push(Match { phrase: &phrase.text, value: &phrase.value, start, end });
-                }
-            }
-        }
-        found
+    pub(in super::super) fn matches<'a>(&'a self, words: &Words) -> Vec<Match<'a, T>> {
+        self.places(words).collect()
+    }
+
+    fn places<'a>(&'a self, words: &Words) -> impl Iterator<Item = Match<'a, T>> {
+        words.heads().enumerate().flat_map(move |(start, head)| {
+            let openings = self.openings[part(head)].iter().filter(move |opening| {
+                head & opening.compared == opening.head && opening.piece.fits(words.word(start))
+            });
+            let phrases = openings.flat_map(|opening| &opening.phrases).map(|number| &self.phrases[*number]);
+            phrases.filter_map(move |phrase| {
+                let end = end_of(&phrase.pieces, words, start)?;
+                Some(Match { phrase: &phrase.text, value: &phrase.value, start, end })
+            })
+        })
     }
 
     /// Whether any phrase stands in `words`.
-    pub(in super::super) fn occurs_in(&self, words: &[Token]) -> bool {
-        (0..words.len()).any(|start| {
-            let mut candidates = self.starting_with(&words[start].word);
-            candidates.any(|number| length_at(&self.phrases[number].pieces, &words[start..]).is_some())
-        })
+    pub(in super::super) fn occurs_in(&self, words: &Words) -> bool {
+        self.places(words).next().is_some()
     }
 
     /// Words that phrases are made of and that stand there in full, with the phrases' values.
@@ -109,12 +146,12 @@ impl<T> PhraseIndex<T> {
             _ => None,
         })
     }
+}
 
-    fn starting_with(&self, word: &str) -> impl Iterator<Item = usize> {
-        let whole = self.by_word.get(word).into_iter().flatten();
-        let prefixes = word.char_indices().skip(2).map(|(at, _)| &word[..at]).chain(std::iter::once(word));
-        whole.chain(prefixes.filter_map(|prefix| self.by_prefix.get(prefix)).flatten()).copied()
-    }
+/// The part that words of this head belong to; the same for every prefix of two letters or more.
+const fn part(head: u32) -> usize {
+    let [first, second, ..] = head.to_le_bytes();
+    (first as usize * 31 + second as usize) % PARTS
 }
 
 fn pieces(phrase: &str) -> Result<Vec<Piece>, PhraseError> {
@@ -125,7 +162,7 @@ fn pieces(phrase: &str) -> Result<Vec<Piece>, PhraseError> {
             continue;
         }
         let open = part.ends_with('*');
-        pieces.extend(tokens(part.trim_end_matches('*')).into_iter().map(|token| Piece::Word(token.word)));
+        pieces.extend(Words::of(part.trim_end_matches('*')).iter().map(|word| Piece::Word(word.to_owned())));
         if let (true, Some(Piece::Word(last))) = (open, pieces.last_mut()) {
             if last.chars().count() < 2 {
                 return Err(PhraseError(phrase.to_owned()));
@@ -139,26 +176,16 @@ fn pieces(phrase: &str) -> Result<Vec<Piece>, PhraseError> {
     if bare { Err(PhraseError(phrase.to_owned())) } else { Ok(pieces) }
 }
 
-/// How many words the pieces take at the head of `words`, if they fit there.
-fn length_at(pieces: &[Piece], words: &[Token]) -> Option<usize> {
-    let sentence = words.first()?.sentence;
+/// One past the last word that the pieces take from `start` on, if they fit there.
+fn end_of(pieces: &[Piece], words: &Words, start: usize) -> Option<usize> {
+    let sentence = words.sentence(start)?;
+    let goes_on = |next: &usize| words.sentence(*next) == Some(sentence);
     let (first, rest) = pieces.split_first()?;
     if let Piece::Gap = first {
-        return (0..=LONGEST_GAP.min(words.len())).find_map(|skipped| {
-            let beyond = words
-                .get(skipped..)
-                .filter(|beyond| beyond.first().is_some_and(|w| w.sentence == sentence))?;
-            length_at(rest, beyond).map(|length| length + skipped)
-        });
+        return (start..=start + LONGEST_GAP).filter(goes_on).find_map(|next| end_of(rest, words, next));
     }
-    if !first.fits(&words[0].word) {
-        return None;
-    }
-    if rest.is_empty() {
-        return Some(1);
-    }
-    let beyond = words.get(1..).filter(|beyond| beyond.first().is_some_and(|w| w.sentence == sentence))?;
-    length_at(rest, beyond).map(|length| length + 1)
+    let next = Some(start + 1).filter(|_| first.fits(words.word(start)))?;
+    if rest.is_empty() { Some(next) } else { end_of(rest, words, Some(next).filter(goes_on)?) }
 }
 
 /// Phrases of many languages.
@@ -191,7 +218,7 @@ impl<T> PhraseBook<T> {
     }
 
     /// Places of the phrases of `language`, and of the English ones that other languages borrow from.
-    pub(in super::super) fn matches<'a>(&'a self, language: Language, words: &[Token]) -> Vec<Match<'a, T>> {
+    pub(in super::super) fn matches<'a>(&'a self, language: Language, words: &Words) -> Vec<Match<'a, T>> {
         let mut found = self.of(language).matches(words);
         if language != Language::EN {
             found.extend(self.of(Language::EN).matches(words));
@@ -199,9 +226,9 @@ impl<T> PhraseBook<T> {
         found
     }
 
-    /// Whether a phrase of any language stands in `words`.
-    pub(in super::super) fn any_occurs_in(&self, words: &[Token]) -> bool {
-        self.languages.values().any(|index| index.occurs_in(words))
+    /// Whether [`Self::matches`] has any.
+    pub(in super::super) fn occur_in(&self, language: Language, words: &Words) -> bool {
+        self.of(language).occurs_in(words) || self.of(Language::EN).occurs_in(words)
     }
 }
 
@@ -227,7 +254,7 @@ mod tests {
         for phrase in phrases {
             index.add(phrase, ()).unwrap();
         }
-        index.matches(&tokens(text)).iter().map(|place| place.phrase.to_owned()).collect()
+        index.matches(&Words::of(text)).iter().map(|place| place.phrase.to_owned()).collect()
     }
 
     #[test]

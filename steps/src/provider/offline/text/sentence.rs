@@ -18,10 +18,10 @@ const MONTHS: [&str; 18] = [
 /// Byte ranges of the sentences of `text`, without the blanks around them.
 pub(in super::super) fn sentences(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    let mut start = 0;
-    let mut chars = text.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
+    let (mut start, mut next) = (0, 0);
+    while let Some((at, c)) = next_mark(text, next) {
         let after = at + c.len_utf8();
+        next = after;
         let ends = match c {
             '\n' => ends_line(&text[start..at], &text[after..]),
             '.' => ends_at_stop(&text[start..at], &text[after..]),
@@ -29,18 +29,21 @@ pub(in super::super) fn sentences(text: &str) -> Vec<Range<usize>> {
             _ => false,
         };
         if ends && (c == '\n' || !is_open(&text[start..at])) {
-            let mut end = after;
-            while let Some((at, c)) =
-                chars.next_if(|(_, c)| matches!(c, '"' | '”' | '“' | '»' | ')' | '\'' | '’'))
-            {
-                end = at + c.len_utf8();
-            }
-            push_trimmed(text, start..end, &mut found);
-            start = end;
+            let rest = text[after..].trim_start_matches(['"', '”', '“', '»', ')', '\'', '’']);
+            next = text.len() - rest.len();
+            push_trimmed(text, start..next, &mut found);
+            start = next;
         }
     }
     push_trimmed(text, start..text.len(), &mut found);
     found
+}
+
+/// The next character from `from` on that may end a sentence, and where it stands.
+fn next_mark(text: &str, from: usize) -> Option<(usize, char)> {
+    let may_end = |byte: &u8| matches!(byte, b'\n' | b'.' | b'!' | b'?') || !byte.is_ascii();
+    let at = from + text.as_bytes()[from..].iter().position(may_end)?;
+    text[at..].chars().next().map(|c| (at, c))
 }
 
 /// Whether a bracket is open: a question in brackets belongs to the sentence around it.
