@@ -1,6 +1,7 @@
 //! `ticketflow bench`: measures the engine on a scratch database, beside a floor measured in the same run.
 
 mod floor;
+mod growth;
 mod latency;
 mod load;
 mod median;
@@ -20,6 +21,7 @@ use crate::{
     telemetry,
 };
 use anyhow::Context as _;
+use growth::{Growth, GrowthArgs};
 use metrics_exporter_prometheus::PrometheusHandle;
 use phases::{Bench, Throughput};
 use report::Report;
@@ -31,6 +33,8 @@ use std::time::Duration;
 
 /// Rounds that `--compare-floor` takes the medians of.
 const ROUNDS: usize = 5;
+/// Connections of a phase's pool.
+const CONNECTIONS: u32 = 24;
 /// How long runs come at a steady rate.
 const LOAD_FOR: Duration = Duration::from_secs(5);
 
@@ -62,6 +66,8 @@ pub(crate) struct BenchArgs {
     /// Print JSON, as `-o json` does
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    growth: GrowthArgs,
 }
 
 pub(crate) async fn run(args: BenchArgs, format: Option<Format>, config: &Config) -> anyhow::Result<()> {
@@ -70,9 +76,24 @@ pub(crate) async fn run(args: BenchArgs, format: Option<Format>, config: &Config
     }
     let json = output::as_json("bench", args.json, format)?;
     let home = Home::find_or_open(config).await?;
-    let report = in_rounds(&args, &home.database).await;
+    let printed = measured(&args, json, &home.database).await;
     home.close().await?;
-    report?.print(json)
+    printed
+}
+
+async fn measured(args: &BenchArgs, json: bool, database: &Database) -> anyhow::Result<()> {
+    if args.growth.growth {
+        return as_it_grows(args, database).await?.print(json);
+    }
+    in_rounds(args, database).await?.print(json)
+}
+
+async fn as_it_grows(args: &BenchArgs, database: &Database) -> anyhow::Result<Growth> {
+    on_scratch_database(database, async |options| {
+        let bench = prepared(options, args.capacity).await?;
+        growth::measure(&bench, args.runs, &args.growth).await
+    })
+    .await
 }
 
 async fn in_rounds(args: &BenchArgs, database: &Database) -> anyhow::Result<Report> {
@@ -83,37 +104,39 @@ async fn in_rounds(args: &BenchArgs, database: &Database) -> anyhow::Result<Repo
         if rounds > 1 {
             say(&format!("round {round} of {rounds}"));
         }
-        reports.push(on_scratch_database(args, database, &metrics).await?);
+        let measured = async |options| measure(args, options, &metrics).await;
+        reports.push(on_scratch_database(database, measured).await?);
     }
     Report::median(&reports)
 }
 
-async fn on_scratch_database(
-    args: &BenchArgs,
+async fn on_scratch_database<T>(
     database: &Database,
-    metrics: &PrometheusHandle,
-) -> anyhow::Result<Report> {
+    measure: impl AsyncFnOnce(PgConnectOptions) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let scratch = format!("ticketflow_bench_{}", std::process::id());
     let server = database.connect(2).await?;
     sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {scratch}")))
         .execute(&server)
         .await
         .context("cannot create a scratch database; bench needs a role that may")?;
-    let outcome = measure(args, database, &scratch, metrics).await;
+    let outcome = measure(database.options()?.database(&scratch)).await;
     sqlx::query(AssertSqlSafe(format!("DROP DATABASE {scratch} WITH (FORCE)"))).execute(&server).await?;
     outcome
 }
 
-async fn measure(
-    args: &BenchArgs,
-    database: &Database,
-    scratch: &str,
-    metrics: &PrometheusHandle,
-) -> anyhow::Result<Report> {
-    let options = database.options()?.database(scratch);
+async fn prepared(options: PgConnectOptions, capacity: usize) -> anyhow::Result<Bench> {
     let pool = connect(options.clone()).await?;
     prepare(&pool).await?;
-    let bench = Bench::new(pool.clone(), options, args.capacity);
+    Ok(Bench::new(pool, options, capacity))
+}
+
+async fn measure(
+    args: &BenchArgs,
+    options: PgConnectOptions,
+    metrics: &PrometheusHandle,
+) -> anyhow::Result<Report> {
+    let bench = prepared(options, args.capacity).await?;
     announce("enqueue throughput, 16 clients");
     let enqueues = bench.enqueues(args.runs / 2, 16).await?;
     announce("throughput, one worker");
@@ -131,7 +154,7 @@ async fn measure(
     let idle = bench.idle(Duration::from_secs(args.idle_seconds)).await?;
     announce("tickets");
     let tickets = bench.tickets(args.tickets, metrics.clone()).await?;
-    let server: String = sqlx::query_scalar("SELECT version()").fetch_one(&pool).await?;
+    let server: String = sqlx::query_scalar("SELECT version()").fetch_one(&bench.pool).await?;
     let of_floor = |measured: &Throughput| measured.runs_per_second / floor.runs_per_second;
     Ok(Report {
         server,
@@ -162,7 +185,12 @@ async fn prepare(pool: &PgPool) -> anyhow::Result<()> {
 }
 
 async fn connect(options: PgConnectOptions) -> anyhow::Result<PgPool> {
-    Ok(PgPoolOptions::new().max_connections(24).test_before_acquire(false).connect_with(options).await?)
+    connect_with(options, CONNECTIONS).await
+}
+
+async fn connect_with(options: PgConnectOptions, connections: u32) -> anyhow::Result<PgPool> {
+    let pool = PgPoolOptions::new().max_connections(connections).test_before_acquire(false);
+    Ok(pool.connect_with(options).await?)
 }
 
 fn announce(phase: &str) {

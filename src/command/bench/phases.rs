@@ -4,7 +4,7 @@
 //! statistics at the latest when it ends, and not before ten seconds otherwise.
 
 use super::{
-    connect,
+    CONNECTIONS, connect_with,
     probe::{Asked, Cost, Probe, as_f64},
     workload::{self, Progress},
 };
@@ -61,7 +61,12 @@ impl Bench {
 
     /// An engine client on a pool of its own.
     pub(super) async fn client(&self) -> anyhow::Result<Client> {
-        let pool = connect(self.options.clone()).await?;
+        self.client_with(CONNECTIONS).await
+    }
+
+    /// An engine client on a pool of so many connections.
+    pub(super) async fn client_with(&self, connections: u32) -> anyhow::Result<Client> {
+        let pool = connect_with(self.options.clone(), connections).await?;
         let catalog = workload::catalog(&self.progress)?;
         Ok(Client::new(pool, catalog, Clock::default(), Wakeup::new(true)))
     }
@@ -76,12 +81,7 @@ impl Bench {
             capacity: self.capacity,
             ..WorkerOptions::default()
         };
-        let (client, shutdown) = (client.clone(), shutdown.clone());
-        tokio::spawn(async move {
-            if let Err(error) = ticketflow_worker::run(client, options, shutdown).await {
-                tracing::error!(error = &error as &dyn std::error::Error, "the benchmark's worker failed");
-            }
-        })
+        start(client.clone(), options, shutdown)
     }
 
     pub(super) async fn throughput(&self, runs: usize, workers: usize) -> anyhow::Result<Throughput> {
@@ -160,6 +160,16 @@ impl Bench {
         let stats = stats::queue(&mut connection).await?;
         Ok(stats.ready + stats.leased + stats.sleeping + stats.waiting == 0)
     }
+}
+
+/// Starts a worker.
+pub(super) fn start(client: Client, options: WorkerOptions, shutdown: &Shutdown) -> JoinHandle<()> {
+    let shutdown = shutdown.clone();
+    tokio::spawn(async move {
+        if let Err(error) = ticketflow_worker::run(client, options, shutdown).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "the benchmark's worker failed");
+        }
+    })
 }
 
 /// Enqueues from many clients at once; returns the seconds it took.

@@ -117,7 +117,7 @@ impl Latency {
     }
 }
 
-fn cost(cost: &Cost) -> String {
+pub(super) fn cost(cost: &Cost) -> String {
     let counted = if cost.commits_are_wal_records { "" } else { " (transactions)" };
     let statements = match cost.statements {
         Some(statements) => format!("{statements:.2} statements"),
