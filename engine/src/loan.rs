@@ -1,6 +1,6 @@
 //! Connections lent by a pool for questions that may never be answered.
 
-use crate::error::StoreError;
+use crate::{error::StoreError, pooler::settle};
 use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
 use std::ops::{Deref, DerefMut};
 
@@ -22,9 +22,15 @@ impl Loan {
         Ok(Self { connection, answered: false })
     }
 
-    /// Returns it to its pool: every question was answered.
-    pub fn give_back(mut self) {
+    /// Returns it to its pool, which may have opened a transaction for it: that is committed now. Until this has said so,
+    /// nothing that was done on it counts.
+    ///
+    /// # Errors
+    /// If the commit failed, or its answer was lost.
+    pub async fn give_back(mut self) -> Result<(), StoreError> {
+        settle(&mut self.connection).await?;
         self.answered = true;
+        Ok(())
     }
 }
 

@@ -108,7 +108,7 @@ impl Chores {
     async fn due(&self) -> Result<lease::Chores, StoreError> {
         let mut connection = Loan::of(self.session.client.pool()).await?;
         let chores = lease::chores(&mut connection).await?;
-        connection.give_back();
+        connection.give_back().await?;
         Ok(chores)
     }
 
@@ -130,7 +130,7 @@ impl Chores {
         let client = &self.session.client;
         let mut connection = Loan::of(client.pool()).await?;
         let runs = reaper::reap(&mut connection, client.catalog(), client.clock()).await?;
-        connection.give_back();
+        connection.give_back().await?;
         Ok(runs)
     }
 
@@ -163,7 +163,7 @@ impl Chores {
             Chore::CreatePartitions => stats::create_partitions(&mut connection).await?.unsigned_abs().into(),
             Chore::SweepKeys => limit::sweep_keys(&mut connection).await?,
         };
-        connection.give_back();
+        connection.give_back().await?;
         Ok(done)
     }
 

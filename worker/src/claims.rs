@@ -199,13 +199,13 @@ impl Claims {
                 let mut transaction = begun.map_err(StoreError::database("begin a claim"))?;
                 let claimed = claim::claim_limited(&mut transaction, &request).await?;
                 transaction.commit().await.map_err(StoreError::database("commit a claim"))?;
-                connection.give_back();
+                connection.give_back().await?;
                 Ok(claimed)
             }
             Some(_) | None => {
                 let mut connection = Loan::of(client.pool()).await?;
                 let claimed = claim::claim(&mut connection, &request).await?;
-                connection.give_back();
+                connection.give_back().await?;
                 Ok(claimed)
             }
         }
@@ -217,7 +217,7 @@ impl Claims {
         }
         let mut connection = Loan::of(self.session.client.pool()).await?;
         let settings = limit::settings(&mut connection).await?;
-        connection.give_back();
+        connection.give_back().await?;
         self.settings = settings.into_iter().map(|queue| (queue.name.clone(), queue)).collect();
         self.settings_until = Some(Instant::now() + SETTINGS_FOR);
         Ok(())

@@ -1,5 +1,6 @@
 //! What a worker can be told.
 
+use sqlx::PgPool;
 use std::time::Duration;
 
 /// Settings of a worker.
@@ -21,6 +22,8 @@ pub struct WorkerOptions {
     pub committers: usize,
     /// Pause before every step, so that people can watch; zero otherwise.
     pub pace: Duration,
+    /// Where to listen for wake-ups, if a pooler in transaction mode keeps the client's connections from it.
+    pub listen: Option<PgPool>,
 }
 
 impl Default for WorkerOptions {
@@ -34,6 +37,7 @@ impl Default for WorkerOptions {
             grace: Duration::from_secs(20),
             committers: 2,
             pace: Duration::ZERO,
+            listen: None,
         }
     }
 }

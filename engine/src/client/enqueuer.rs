@@ -119,7 +119,7 @@ impl Writer {
     async fn write_alone(&self, run: &NewRun) -> Result<Enqueued, StoreError> {
         let mut connection = Loan::of(&self.pool).await?;
         let written = control::header(&mut connection, run.id, false).await?.is_some();
-        connection.give_back();
+        connection.give_back().await?;
         let outcome = if written {
             Enqueued::Created(run.id)
         } else {
@@ -135,7 +135,7 @@ impl Writer {
         in_time(async {
             let mut connection = Loan::of(&self.pool).await?;
             let outcomes = self.write_on(&mut connection, runs).await?;
-            connection.give_back();
+            connection.give_back().await?;
             Ok(outcomes)
         })
         .await

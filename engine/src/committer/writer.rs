@@ -81,7 +81,7 @@ impl Writer {
         let write = async {
             let mut connection = Loan::of(&self.pool).await?;
             let written = write_commits(&mut connection, &self.catalog, &commits).await?;
-            connection.give_back();
+            connection.give_back().await?;
             Ok(written)
         };
         let written =
@@ -135,7 +135,8 @@ impl Writer {
                 }
             }
         }
-        connection.give_back();
+        // Nothing was written here that a commit could fail for.
+        drop(connection.give_back().await);
         left
     }
 

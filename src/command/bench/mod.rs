@@ -94,7 +94,7 @@ async fn on_scratch_database(
     metrics: &PrometheusHandle,
 ) -> anyhow::Result<Report> {
     let scratch = format!("ticketflow_bench_{}", std::process::id());
-    let server = database.connect(2).await?;
+    let server = database.connect(2).await?.pool;
     sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {scratch}")))
         .execute(&server)
         .await
