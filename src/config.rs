@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use ticketflow_engine::{Backoff, Catalog};
+use ticketflow_engine::{Backoff, Catalog, pooler::Pooler};
 use ticketflow_tickets::triage::WORKFLOW;
 use ticketflow_worker::WorkerOptions;
 
@@ -30,6 +30,12 @@ pub(crate) struct GlobalArgs {
     /// Database to use [default: a private PostgreSQL that is started when needed]
     #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) database_url: Option<String>,
+    /// What stands before the database [default: none]
+    #[arg(long, global = true, env = "TICKETFLOW_POOLER", value_name = "KIND")]
+    pub(crate) pooler: Option<PoolerKind>,
+    /// The database past the pooler, for migrations and wake-ups
+    #[arg(long, global = true, env = "TICKETFLOW_DIRECT_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) direct_url: Option<String>,
     /// Where the private PostgreSQL keeps its data
     #[arg(long, global = true, env = "TICKETFLOW_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
@@ -48,6 +54,28 @@ pub(crate) struct GlobalArgs {
         value_name = "URL"
     )]
     pub(crate) url: String,
+}
+
+/// What stands between the program and its database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PoolerKind {
+    /// Nothing, or a pooler in session mode
+    None,
+    /// A pooler in transaction mode
+    Transaction,
+    /// One that follows prepared statements, as PgBouncer 1.21 and newer can
+    Prepared,
+}
+
+impl From<PoolerKind> for Pooler {
+    fn from(kind: PoolerKind) -> Self {
+        match kind {
+            PoolerKind::None => Self::None,
+            PoolerKind::Transaction => Self::Transaction,
+            PoolerKind::Prepared => Self::Prepared,
+        }
+    }
 }
 
 /// The configuration file.
@@ -99,6 +127,8 @@ pub(crate) struct DatabaseSection {
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) max_connections: Option<u32>,
     pub(crate) notify: Option<bool>,
+    pub(crate) pooler: Option<PoolerKind>,
+    pub(crate) direct_url: Option<String>,
 }
 
 /// `[worker]`
@@ -180,8 +210,20 @@ impl Config {
         self
     }
 
+    pub(crate) fn pooler(&self) -> Pooler {
+        self.args.pooler.or(self.file.database.pooler).unwrap_or(PoolerKind::None).into()
+    }
+
+    /// The way past a pooler.
+    pub(crate) fn direct_url(&self) -> Option<String> {
+        let flag = self.args.direct_url.clone().filter(|url| !url.is_empty());
+        flag.or_else(|| self.file.database.direct_url.clone())
+    }
+
+    /// Whether wake-ups are sent between processes: who has no session to listen on would miss them.
     pub(crate) fn notify(&self) -> bool {
-        self.file.database.notify.unwrap_or(true)
+        let heard = self.pooler() == Pooler::None || self.direct_url().is_some();
+        heard && self.file.database.notify.unwrap_or(true)
     }
 
     pub(crate) fn max_connections(&self) -> u32 {
@@ -208,6 +250,7 @@ impl Config {
             committers: default.committers,
             retention: file.retention_days.map(|days| Duration::from_hours(24 * u64::from(days))),
             pace: args.pace.unwrap_or_default(),
+            listen: default.listen,
         }
     }
 

@@ -9,6 +9,7 @@ mod nearest;
 mod output;
 mod postgres;
 mod runtime;
+mod schema;
 mod telemetry;
 
 use clap::{CommandFactory, Parser};

@@ -2,22 +2,17 @@
 
 use crate::{
     config::Config,
-    database::{Database, pool_options},
+    database::{Connected, Database},
     exit::Exit,
-    output::counted,
     postgres::{EmbeddedOptions, EmbeddedPostgres},
 };
 use anyhow::Context as _;
-use sqlx::{PgPool, migrate::Migrator};
+use sqlx::PgPool;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use ticketflow_engine::{
-    Catalog, Client, Clock,
-    store::{schema, stats},
-    wakeup::Wakeup,
-};
+use ticketflow_engine::{Catalog, Client, Clock, store::stats, wakeup::Wakeup};
 use ticketflow_worker::Shutdown;
 use ticketflow_workflows::TriageSettings;
 use tokio::{
@@ -47,8 +42,8 @@ struct Embedded {
 impl Home {
     /// The configured database; else a private server, which is started.
     pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
-        if let Some(url) = config.database_url() {
-            return Ok(Self { database: Database::new(url), embedded: None });
+        if let Some(database) = Database::configured(config) {
+            return Ok(Self { database, embedded: None });
         }
         let options = EmbeddedOptions { data_dir: config.data_dir(), download: true, settings: Vec::new() };
         let postgres = EmbeddedPostgres::start(options).await;
@@ -63,11 +58,11 @@ impl Home {
 
     /// The configured database, or the private one another process runs. For commands that only look.
     pub(crate) fn find(config: &Config) -> anyhow::Result<Database> {
-        let found = match config.database_url() {
-            Some(url) => Some(url),
-            None => EmbeddedPostgres::running(config.data_dir())?,
+        let found = match Database::configured(config) {
+            Some(database) => Some(database),
+            None => EmbeddedPostgres::running(config.data_dir())?.map(Database::new),
         };
-        found.map(Database::new).ok_or_else(|| {
+        found.ok_or_else(|| {
             Exit::Unreachable.with(
                 "no database: set DATABASE_URL, or start the private one with `ticketflow up` and run this beside it, \
                  with the same --data-dir",
@@ -120,59 +115,25 @@ pub(crate) fn demo_hint() -> String {
     demo.map(|demo| format!("; for the demo use --data-dir {}", demo.display())).unwrap_or_default()
 }
 
-/// The engine's tables and the tickets'.
-const MIGRATORS: [&Migrator; 2] = [&ticketflow_engine::MIGRATOR, &ticketflow_tickets::MIGRATOR];
-
-/// Both as one schema.
-fn migrator() -> Migrator {
-    Migrator::with_migrations(MIGRATORS.iter().flat_map(|part| part.iter()).cloned().collect())
-}
-
-/// Brings the schema up to date and the shipped articles in.
-pub(crate) async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
-    migrator().run(pool).await.context("the schema could not be brought up to date")?;
-    let mut connection = pool.acquire().await?;
-    ticketflow_tickets::knowledge::seed(&mut connection).await.context("the articles could not be stored")?;
-    Ok(())
-}
-
-/// How many migrations the database lacks.
-pub(crate) async fn pending_migrations(pool: &PgPool) -> anyhow::Result<usize> {
-    let mut connection = pool.acquire().await?;
-    Ok(schema::pending(&mut connection, &MIGRATORS).await?)
-}
-
-/// Refuses a database whose schema is not up to date.
-pub(crate) async fn require_schema(pool: &PgPool) -> anyhow::Result<()> {
-    match pending_migrations(pool).await? {
-        0 => Ok(()),
-        missing => {
-            let missing = counted(missing, "migration");
-            Err(Exit::Failed.with(format!("the database lacks {missing}; run `ticketflow migrate`")))
-        }
-    }
-}
-
-/// The workflows, as configured.
-pub(crate) fn catalog(config: &Config, pool: &PgPool) -> anyhow::Result<Catalog> {
-    let mut catalog = unconfigured_catalog(pool)?;
+/// The workflows, as configured; their steps read through `steps`.
+pub(crate) fn catalog(config: &Config, steps: PgPool) -> anyhow::Result<Catalog> {
+    let mut catalog = unconfigured_catalog(steps)?;
     config.apply_policies(&mut catalog)?;
     Ok(catalog)
 }
 
-/// The workflows as they come. Their steps read through a small pool of their own, so that slow searches cannot keep
-/// the engine from a connection.
-pub(crate) fn unconfigured_catalog(pool: &PgPool) -> anyhow::Result<Catalog> {
-    let steps =
-        pool_options().max_connections(STEP_CONNECTIONS).connect_lazy_with((*pool.connect_options()).clone());
+/// The workflows as they come.
+pub(crate) fn unconfigured_catalog(steps: PgPool) -> anyhow::Result<Catalog> {
     Ok(ticketflow_workflows::catalog(TriageSettings::new(steps))?)
 }
 
-/// An engine client on the pool, with its clock set.
-pub(crate) async fn client(config: &Config, pool: PgPool) -> anyhow::Result<Client> {
+/// An engine client on a database, with its clock set. Steps read through a small pool of their own, so that slow
+/// searches cannot keep the engine from a connection.
+pub(crate) async fn client(config: &Config, database: &Connected) -> anyhow::Result<Client> {
     let clock = Clock::default();
-    calibrate(&pool, &clock).await?;
-    Ok(Client::new(pool.clone(), catalog(config, &pool)?, clock, Wakeup::new(config.notify())))
+    calibrate(&database.pool, &clock).await?;
+    let catalog = catalog(config, database.beside(STEP_CONNECTIONS))?;
+    Ok(Client::new(database.pool.clone(), catalog, clock, Wakeup::new(config.notify())))
 }
 
 async fn calibrate(pool: &PgPool, clock: &Clock) -> anyhow::Result<()> {

@@ -72,7 +72,14 @@ pub(crate) const STEP_SQL: &str = "run a step's SQL";
 impl StoreError {
     /// For `map_err`: names the operation that failed.
     pub fn database(operation: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
-        move |source| Self::Database { operation, source }
+        move |source| {
+            if is_mixed_up(&source) {
+                tracing::error!(
+                    "a pooler mixes up prepared statements: tell the program of it (database.pooler)"
+                );
+            }
+            Self::Database { operation, source }
+        }
     }
 
     /// The database, or the way to it, swallowed a question.
@@ -137,6 +144,15 @@ pub fn is_transient(error: &sqlx::Error) -> bool {
             | sqlx::Error::WorkerCrashed
             | sqlx::Error::Protocol(_)
     )
+}
+
+/// Whether statements of several clients met on one connection: a pooler in transaction mode lent it to them in turn, and
+/// the pool does not know of it.
+pub fn is_mixed_up(error: &sqlx::Error) -> bool {
+    // The name of a prepared statement is taken already, or unknown; or the parameters are those of another.
+    let sqlx::Error::Database(error) = error else { return false };
+    error.code().is_some_and(|code| ["42P05", "26000"].contains(&&*code))
+        || error.message().starts_with("bind message supplies")
 }
 
 /// What a request about a run can fail with.

@@ -24,6 +24,7 @@ pub mod id;
 mod live_row;
 pub mod loan;
 pub mod observe;
+pub mod pooler;
 pub mod projection;
 pub mod reaper;
 pub mod retention;

@@ -1,6 +1,6 @@
 //! Connections lent by a pool for questions that may never be answered.
 
-use crate::error::StoreError;
+use crate::{error::StoreError, pooler::settle};
 use sqlx::{Connection, PgConnection, PgPool, Postgres, pool::PoolConnection};
 use std::{
     ops::{Deref, DerefMut},
@@ -32,9 +32,15 @@ impl Loan {
         Ok(Self { connection, answered: false })
     }
 
-    /// Returns it to its pool: every question was answered.
-    pub fn give_back(mut self) {
+    /// Returns it to its pool, which may have opened a transaction for it: that is committed now. Until this has said so,
+    /// nothing that was done on it counts.
+    ///
+    /// # Errors
+    /// If the commit failed, or its answer was lost.
+    pub async fn give_back(mut self) -> Result<(), StoreError> {
+        settle(&mut self.connection).await?;
         self.answered = true;
+        Ok(())
     }
 }
 
@@ -101,14 +107,20 @@ impl Line {
         }
     }
 
-    /// Keeps a connection for the next question: every question was answered. One that others wait for is given back.
-    pub fn keep(&self, connection: Loan) {
+    /// Keeps a connection for the next question: every question was answered. One that others wait for is given back, and
+    /// so is one on which the pool opened a transaction, for it does so whenever it lends one.
+    ///
+    /// # Errors
+    /// See [`Loan::give_back`].
+    pub async fn keep(&self, connection: Loan) -> Result<(), StoreError> {
         let most = self.pool.options().get_max_connections();
-        if self.pool.num_idle() == 0 && self.pool.size() >= most {
-            return connection.give_back();
+        let wanted = self.pool.num_idle() == 0 && self.pool.size() >= most;
+        if wanted || connection.is_in_transaction() {
+            return connection.give_back().await;
         }
         drop(self.kept.replace(Some((connection, Instant::now()))));
         self.kept.filled.notify_one();
+        Ok(())
     }
 }
 
@@ -145,7 +157,8 @@ async fn give_back_unused(kept: Arc<Kept>) {
         match kept.take_unused() {
             Some(mut connection) => {
                 if let Ok(Ok(())) = tokio::time::timeout(ANSWER_WITHIN, connection.ping()).await {
-                    connection.give_back();
+                    // No transaction is open on it whose commit could fail.
+                    drop(connection.give_back().await);
                 }
             }
             None if kept.lock().is_some() => kept.filled.notify_one(),

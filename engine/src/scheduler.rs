@@ -6,6 +6,7 @@ use crate::{
     client::EnqueueRequest,
     error::{ControlError, StoreError},
     id::{Actor, RunId},
+    pooler::settle,
     status::RunStatus,
     store::{
         control,
@@ -116,6 +117,7 @@ pub async fn put(client: &Client, schedule: &Schedule) -> Result<DateTime<Utc>, 
         last_run_id: None,
     };
     schedule::put(&mut connection, &row).await?;
+    settle(&mut connection).await?;
     Ok(next_at)
 }
 
@@ -129,9 +131,11 @@ pub async fn fire_due(client: &Client) -> Result<Vec<RunId>, ScheduleError> {
     let known: Vec<String> = known.into_iter().map(str::to_owned).collect();
     let mut started = Vec::new();
     let mut connection = client.pool().acquire().await.map_err(StoreError::database("connect"))?;
+    // By way of a pooler all of them are committed together.
     while let Some(fired) = fire_next(client, &mut connection, &known).await? {
         started.extend(fired.run);
     }
+    settle(&mut connection).await?;
     Ok(started)
 }
 

@@ -113,6 +113,6 @@ async fn send(pool: &PgPool) -> Result<(), StoreError> {
         .execute(&mut *connection)
         .await
         .map_err(StoreError::database("send a wake-up"))?;
-    connection.give_back();
+    connection.give_back().await?;
     Ok(())
 }

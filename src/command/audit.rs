@@ -5,6 +5,7 @@ use crate::{
     exit::Exit,
     output::{self, Format, counted, out},
     runtime::{self, Home},
+    schema,
 };
 use sqlx::PgPool;
 use ticketflow_engine::{
@@ -46,9 +47,9 @@ pub(crate) async fn run(
 }
 
 async fn verify(config: &Config, home: &Home) -> anyhow::Result<Report> {
-    let pool = home.database.connect(2).await?;
-    runtime::require_schema(&pool).await?;
-    let catalog = runtime::catalog(config, &pool)?;
+    let pool = home.database.connect(2).await?.pool;
+    schema::require(&pool).await?;
+    let catalog = runtime::catalog(config, pool.clone())?;
     audit(&pool, &catalog).await
 }
 

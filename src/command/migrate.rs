@@ -3,7 +3,8 @@
 use crate::{
     config::Config,
     output::{counted, say},
-    runtime::{self, Home},
+    runtime::Home,
+    schema,
 };
 
 pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
@@ -14,9 +15,11 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
 }
 
 async fn migrate(home: &Home) -> anyhow::Result<()> {
-    let pool = home.database.connect(2).await?;
-    let pending = runtime::pending_migrations(&pool).await?;
-    runtime::migrate(&pool).await?;
-    say(&format!("{} applied; the schema is up to date", counted(pending, "migration")));
+    let before = schema::migrate(&home.database).await?;
+    let ahead = match before.unknown {
+        0 => String::new(),
+        unknown => format!(", and ahead of this release by {}", counted(unknown, "migration")),
+    };
+    say(&format!("{} applied; the schema is up to date{ahead}", counted(before.pending, "migration")));
     Ok(())
 }

@@ -2,17 +2,18 @@
 
 use crate::{
     config::{Config, WorkerArgs},
+    database::Database,
     exit::Exit,
     output::say,
     runtime::{self, Home},
-    telemetry,
+    schema, telemetry,
 };
 use anyhow::Context as _;
 use futures::FutureExt as _;
 use std::net::SocketAddr;
 use ticketflow_api::{ApiSettings, ApiState};
 use ticketflow_engine::Client;
-use ticketflow_worker::Shutdown;
+use ticketflow_worker::{Shutdown, WorkerOptions};
 use tokio::net::TcpListener;
 
 /// Flags of `up`.
@@ -62,11 +63,11 @@ async fn serve_both(
     shutdown: &Shutdown,
 ) -> anyhow::Result<()> {
     let metrics = telemetry::start_metrics()?;
-    let pool = home.database.connect(config.max_connections()).await?;
-    runtime::migrate(&pool).await?;
-    let client = runtime::client(config, pool).await?;
+    schema::migrate(&home.database).await?;
+    let client = client(config, &home.database).await?;
     let state = ApiState::new(client.clone(), api_settings(config), metrics, shutdown.stop.clone());
-    let worker = ticketflow_worker::run(client, config.worker(args), shutdown.clone());
+    let options = WorkerOptions { listen: home.database.listening().await?, ..config.worker(args) };
+    let worker = ticketflow_worker::run(client, options, shutdown.clone());
     // A worker that ends by itself could not even register: the API alone would take what nobody works on.
     let worker = worker.inspect(|_| shutdown.stop.cancel());
     say(&format!("ticketflow is up: http://{}", listener.local_addr()?));
@@ -81,7 +82,7 @@ pub(crate) async fn api(args: ApiArgs, config: &Config) -> anyhow::Result<()> {
     runtime::stop_on_signals(&shutdown)?;
     let listener = bind(config.listen(args.listen)).await?;
     let metrics = telemetry::start_metrics()?;
-    let client = connect(config).await?;
+    let client = client(config, &Home::find(config)?).await?;
     tokio::spawn(runtime::keep_time(client.clone(), shutdown.stop.clone()));
     let state = ApiState::new(client, api_settings(config), metrics, shutdown.stop.clone());
     say(&format!("the API listens on http://{}", listener.local_addr()?));
@@ -96,14 +97,16 @@ pub(crate) async fn worker(args: WorkerCommand, config: &Config) -> anyhow::Resu
     if let Some(listen) = args.metrics {
         telemetry::serve_metrics(listen)?;
     }
-    let client = connect(config).await?;
-    Ok(ticketflow_worker::run(client, config.worker(&args.worker), shutdown).await?)
+    let database = Home::find(config)?;
+    let client = client(config, &database).await?;
+    let options = WorkerOptions { listen: database.listening().await?, ..config.worker(&args.worker) };
+    Ok(ticketflow_worker::run(client, options, shutdown).await?)
 }
 
-async fn connect(config: &Config) -> anyhow::Result<Client> {
-    let pool = Home::find(config)?.connect(config.max_connections()).await?;
-    runtime::require_schema(&pool).await?;
-    runtime::client(config, pool).await
+async fn client(config: &Config, database: &Database) -> anyhow::Result<Client> {
+    let connected = database.connect(config.max_connections()).await?;
+    schema::require(&connected.pool).await?;
+    runtime::client(config, &connected).await
 }
 
 pub(crate) fn api_settings(config: &Config) -> ApiSettings {

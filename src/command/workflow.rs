@@ -41,7 +41,7 @@ pub(crate) fn run(
     let WorkflowCommand::Graph { name, format } = command;
     // Definitions hold a pool; drawing them does not use it.
     let pool = PgPoolOptions::new().connect_lazy_with(PgConnectOptions::new());
-    let catalog = runtime::catalog(config, &pool)?;
+    let catalog = runtime::catalog(config, pool)?;
     let definition = catalog.latest(&name).ok_or_else(|| {
         let known: Vec<String> = catalog.iter().map(|definition| definition.id.to_string()).collect();
         Exit::NotFound.with(format!("there is no workflow {name}; there is {}", known.join(", ")))

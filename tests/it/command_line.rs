@@ -88,7 +88,7 @@ async fn an_audit_uses_a_database_that_exists_and_creates_none() {
     assert_eq!(code(&at_rest), 0, "{}", text(&at_rest.stderr));
     let database = Database::empty().await;
     let mut bare = program();
-    bare.args(["audit", "verify", "--database-url", &database.url()]);
+    bare.args(["audit", "verify", "--database-url", &database.direct_url()]);
     let bare = run(bare).await;
     let said = text(&bare.stderr);
     assert_eq!(code(&bare), 1, "{said}");

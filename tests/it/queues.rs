@@ -75,7 +75,7 @@ async fn a_notify_wakes_a_worker_of_another_process() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_becomes_ready_while_a_notify_is_under_way_sends_one_more() {
     let engine = TestEngine::builder().start().await;
-    let mut listener = PgListener::connect(&engine.url()).await.unwrap();
+    let mut listener = PgListener::connect(&engine.direct_url()).await.unwrap();
     listener.listen_all([CHANNEL, "end"]).await.unwrap();
     let proxy = Proxy::before(&engine.url()).await;
     let pool = database::connect(&proxy.url(&engine.url())).await;
@@ -98,7 +98,7 @@ async fn what_becomes_ready_while_a_notify_is_under_way_sends_one_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_can_take_what_it_makes_ready_tells_no_other() {
     let engine = TestEngine::builder().start().await;
-    let mut listener = PgListener::connect(&engine.url()).await.unwrap();
+    let mut listener = PgListener::connect(&engine.direct_url()).await.unwrap();
     listener.listen_all([CHANNEL, "end"]).await.unwrap();
     let wakeup = Wakeup::new(true);
     wakeup.set_idle_capacity(3);

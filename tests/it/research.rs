@@ -66,7 +66,7 @@ async fn the_library_finds_what_the_database_finds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_library_sees_articles_come_change_and_go() {
     let database = Database::create(Schema::Desk).await;
-    let pool = database.pool().await;
+    let (pool, editor) = (database.pool().await, database.direct_pool().await);
     let library = Library::new(pool.clone());
     let search = Search { text: "zeppelins", language: Language::EN, category: None, limit: 3 };
     let titles = || async {
@@ -84,15 +84,16 @@ async fn the_library_sees_articles_come_change_and_go() {
         Article::parse("zeppelin.md", &text).unwrap()
     };
     for title in ["Zeppelin", "Zeppelin mail"] {
-        knowledge::put(&mut pool.acquire().await.unwrap(), &page(title)).await.unwrap();
+        knowledge::put(&mut editor.acquire().await.unwrap(), &page(title)).await.unwrap();
         until("the article is found", || async { titles().await == [title] }).await;
     }
     let id = page("Zeppelin").id;
     assert_eq!(library.get(std::slice::from_ref(&id)).await.unwrap()[0].article.title, "Zeppelin mail");
-    assert!(knowledge::delete(&mut pool.acquire().await.unwrap(), &id).await.unwrap());
+    assert!(knowledge::delete(&mut editor.acquire().await.unwrap(), &id).await.unwrap());
     until("the article is gone", || async { titles().await.is_empty() }).await;
     assert!(library.get(&[id]).await.unwrap().is_empty());
     pool.close().await;
+    editor.close().await;
     database.drop().await;
 }
 

@@ -87,8 +87,8 @@ async fn a_database_that_is_read_only_for_a_while_is_waited_out() {
 }
 
 async fn set_read_only(engine: &TestEngine, read_only: bool) {
-    let name = engine.url().rsplit('/').next().unwrap().to_owned();
-    let url = engine.url().replace(&name, "postgres");
+    let name = engine.direct_url().rsplit('/').next().unwrap().to_owned();
+    let url = engine.direct_url().replace(&name, "postgres");
     let mut admin = sqlx::PgConnection::connect(&url).await.unwrap();
     for statement in [
         format!("ALTER DATABASE {name} SET default_transaction_read_only = {read_only}"),

@@ -115,7 +115,7 @@ impl Chores {
     async fn due(&self) -> Result<lease::Chores, StoreError> {
         let mut connection = Loan::of(self.session.client.pool()).await?;
         let chores = lease::chores(&mut connection).await?;
-        connection.give_back();
+        connection.give_back().await?;
         Ok(chores)
     }
 
@@ -137,7 +137,7 @@ impl Chores {
         let client = &self.session.client;
         let mut connection = Loan::of(client.pool()).await?;
         let runs = reaper::reap(&mut connection, client.catalog(), client.clock()).await?;
-        connection.give_back();
+        connection.give_back().await?;
         Ok(runs)
     }
 
@@ -171,7 +171,7 @@ impl Chores {
             Chore::SweepKeys => limit::sweep_keys(&mut connection).await?,
             Chore::Retire => self.retire(&mut connection).await?,
         };
-        connection.give_back();
+        connection.give_back().await?;
         Ok(done)
     }
 

@@ -201,13 +201,13 @@ impl Claims {
                 let mut transaction = begun.map_err(StoreError::database("begin a claim"))?;
                 let claimed = claim::claim_limited(&mut transaction, &request).await?;
                 transaction.commit().await.map_err(StoreError::database("commit a claim"))?;
-                self.line.keep(connection);
+                self.line.keep(connection).await?;
                 Ok(claimed)
             }
             Some(_) | None => {
                 let mut connection = self.line.loan().await?;
                 let claimed = claim::claim(&mut connection, &request).await?;
-                self.line.keep(connection);
+                self.line.keep(connection).await?;
                 Ok(claimed)
             }
         }
@@ -219,7 +219,7 @@ impl Claims {
         }
         let mut connection = self.line.loan().await?;
         let settings = limit::settings(&mut connection).await?;
-        self.line.keep(connection);
+        self.line.keep(connection).await?;
         self.settings = settings.into_iter().map(|queue| (queue.name.clone(), queue)).collect();
         self.settings_until = Some(Instant::now() + SETTINGS_FOR);
         Ok(())

@@ -5,19 +5,20 @@
 //! and the session ends.
 
 use crate::session::{pause, reconnect_delay};
-use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
+use sqlx::PgPool;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use ticketflow_engine::{Clock, StoreError, WorkerId, fence::Fence, store::lease};
+use ticketflow_engine::{Clock, StoreError, WorkerId, fence::Fence, loan::Loan, pooler, store::lease};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) struct Heartbeat {
     pub(crate) worker: WorkerId,
     pub(crate) lease: Duration,
-    pub(crate) options: PgConnectOptions,
+    /// Where its own connection goes too.
+    pub(crate) pool: PgPool,
     pub(crate) fence: Fence,
     pub(crate) clock: Clock,
     /// Told after each beat that renewed the lease.
@@ -38,13 +39,13 @@ impl Heartbeat {
 
     async fn beat_until(self, ended: &CancellationToken) {
         let interval = self.lease / 3;
-        let mut connection = None;
+        let mut kept = None;
         let mut failures = 0;
         while pause(ended, if failures == 0 { interval } else { reconnect_delay(failures).min(interval) })
             .await
         {
             // A beat that hangs is as bad as one that fails.
-            let beat = tokio::time::timeout(self.lease / 4, self.beat(&mut connection));
+            let beat = tokio::time::timeout(self.lease / 4, self.beat(&mut kept));
             match ended.run_until_cancelled(beat).await {
                 None => return,
                 Some(Ok(Ok(true))) => {
@@ -58,30 +59,25 @@ impl Heartbeat {
                 }
                 Some(Ok(Err(error))) => {
                     failures += 1;
-                    connection = None;
+                    kept = None;
                     tracing::warn!(error = &error as &dyn std::error::Error, failures, "no heartbeat");
                 }
                 Some(Err(_elapsed)) => {
                     failures += 1;
-                    connection = None;
+                    kept = None;
                     tracing::warn!(failures, "no heartbeat: the database does not answer");
                 }
             }
         }
     }
 
-    async fn beat(&self, kept: &mut Option<PgConnection>) -> Result<bool, StoreError> {
-        let connection = match kept {
-            Some(connection) => connection,
-            none => {
-                let fresh = self.options.connect().await;
-                none.insert(fresh.map_err(StoreError::database("connect for a heartbeat"))?)
-            }
-        };
+    async fn beat(&self, kept: &mut Option<PgPool>) -> Result<bool, StoreError> {
+        let pool = kept.get_or_insert_with(|| pooler::alone(&self.pool));
+        let mut connection = Loan::of(pool).await?;
         let sent = Instant::now();
-        let Some(now) = lease::heartbeat(connection, self.worker, self.lease).await? else {
-            return Ok(false);
-        };
+        let beaten = lease::heartbeat(&mut connection, self.worker, self.lease).await?;
+        connection.give_back().await?;
+        let Some(now) = beaten else { return Ok(false) };
         self.clock.calibrate(now, sent);
         self.fence.renew(sent, self.lease);
         Ok(true)

@@ -1,5 +1,6 @@
 //! What a worker can be told.
 
+use sqlx::PgPool;
 use std::time::Duration;
 
 /// Settings of a worker.
@@ -23,6 +24,8 @@ pub struct WorkerOptions {
     pub retention: Option<Duration>,
     /// Pause before every step, so that people can watch; zero otherwise.
     pub pace: Duration,
+    /// Where to listen for wake-ups, if a pooler in transaction mode keeps the client's connections from it.
+    pub listen: Option<PgPool>,
 }
 
 impl Default for WorkerOptions {
@@ -37,6 +40,7 @@ impl Default for WorkerOptions {
             committers: 2,
             retention: None,
             pace: Duration::ZERO,
+            listen: None,
         }
     }
 }

@@ -41,6 +41,6 @@ async fn compare(session: &Session) -> Result<(), StoreError> {
 async fn leased(session: &Session) -> Result<Vec<(RunId, Epoch)>, StoreError> {
     let mut connection = Loan::of(session.client.pool()).await?;
     let leased = lease::held(&mut connection, session.id).await?;
-    connection.give_back();
+    connection.give_back().await?;
     Ok(leased)
 }

@@ -4,7 +4,7 @@ use crate::{
     Shutdown, WorkerOptions, chores::Chores, claims::Claims, heartbeat::Heartbeat, listener,
     reconcile::reconcile,
 };
-use sqlx::{Connection, postgres::PgConnectOptions};
+use sqlx::Connection;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -218,7 +218,7 @@ async fn register(
     let mut connection = Loan::of(client.pool()).await?;
     let sent = Instant::now();
     let now = lease::register(&mut connection, registration, lease).await?;
-    connection.give_back();
+    connection.give_back().await?;
     client.clock().calibrate(now, sent);
     Ok(sent)
 }
@@ -236,8 +236,9 @@ impl Session {
         background.spawn(reconcile(session.clone(), renewed, ended.clone()));
         background.spawn(Chores::new(session.clone()).run(ended.clone()));
         if session.client.wakeup().uses_notify() {
+            let pool = session.options.listen.as_ref().unwrap_or(session.client.pool()).clone();
             let wakeup = session.client.wakeup().clone();
-            background.spawn(listener::listen(session.options_of_connections(), wakeup, ended.clone()));
+            background.spawn(listener::listen(pool, wakeup, ended.clone()));
         }
         let running = Claims::new(session.clone(), shutdown.clone()).run().await;
         session.client.wakeup().set_idle_capacity(0);
@@ -251,16 +252,11 @@ impl Session {
         Heartbeat {
             worker: self.id,
             lease: self.options.lease,
-            options: self.options_of_connections(),
+            pool: self.client.pool().clone(),
             fence: self.fence.clone(),
             clock: self.client.clock().clone(),
             renewed,
         }
-    }
-
-    /// For what needs a connection of its own.
-    fn options_of_connections(&self) -> PgConnectOptions {
-        (*self.client.pool().connect_options()).clone()
     }
 
     /// Lets running steps finish, then hands back what is left.
@@ -269,7 +265,7 @@ impl Session {
         let drains = self.in_time(async {
             let mut connection = Loan::of(self.client.pool()).await?;
             lease::drain(&mut connection, self.id).await?;
-            connection.give_back();
+            connection.give_back().await?;
             Ok(())
         });
         log_failure(drains.await, "cannot say that this worker drains");
@@ -284,7 +280,7 @@ impl Session {
         let deregistered = self.in_time(async {
             let mut connection = Loan::of(self.client.pool()).await?;
             lease::deregister(&mut connection, self.id).await?;
-            connection.give_back();
+            connection.give_back().await?;
             Ok(())
         });
         log_failure(deregistered.await, "cannot deregister");
@@ -311,7 +307,7 @@ impl Session {
         let mut transaction = begun.map_err(StoreError::database("begin to hand runs back"))?;
         let count = lease::hand_back(&mut transaction, self.id, runs).await?;
         transaction.commit().await.map_err(StoreError::database("commit runs handed back"))?;
-        connection.give_back();
+        connection.give_back().await?;
         if count > 0 {
             self.client.wakeup().ready(pool, count);
         }

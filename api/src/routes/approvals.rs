@@ -14,7 +14,7 @@ use axum::{
 use chrono::SecondsFormat;
 use serde::Serialize;
 use serde_json::Value;
-use ticketflow_engine::RunId;
+use ticketflow_engine::{RunId, pooler::settle};
 use ticketflow_tickets::approval::{self, Approval, ApprovalCursor, ApprovalDecision, Decided};
 
 /// Most requests on a page.
@@ -74,10 +74,11 @@ pub(crate) async fn decide(
     let mut connection = state.connection().await?;
     let decided = approval::decide(&mut connection, ticket, &decision, &state.actor()).await?;
     let sent = accepted(decided, ticket)?;
+    let approval = approval::get(&mut connection, ticket).await?;
+    settle(&mut connection).await?;
     if sent.woke.is_some() {
         state.client.wakeup().ready(state.client.pool(), 1);
     }
-    let approval = approval::get(&mut connection, ticket).await?;
     approval.map(Json).ok_or_else(|| not_asked(ticket))
 }
 

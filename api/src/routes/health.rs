@@ -16,7 +16,8 @@ use std::time::Duration;
 use ticketflow_engine::{
     observe,
     store::{
-        lease, schema,
+        lease,
+        schema::{self, Standing},
         stats::{self, QueueStats},
     },
 };
@@ -62,10 +63,10 @@ async fn vitals(state: &ApiState) -> Result<Vitals, Problem> {
     Ok(Vitals { oldest_ready_seconds, workers })
 }
 
-async fn pending_migrations(state: &ApiState) -> Result<usize, Problem> {
+async fn standing(state: &ApiState) -> Result<Standing, Problem> {
     let mut connection = state.connection().await?;
     let schema = [&ticketflow_engine::MIGRATOR, &ticketflow_tickets::MIGRATOR];
-    Ok(schema::pending(&mut connection, &schema).await?)
+    Ok(schema::standing(&mut connection, &schema).await?)
 }
 
 /// The state of everything.
@@ -129,11 +130,13 @@ pub(crate) async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<Pr
     if state.shutdown.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(Probe { status: "shutting_down" }));
     }
-    match ask(pending_migrations(&state)).await {
-        Some(0) => (StatusCode::OK, Json(Probe { status: "ready" })),
-        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, Json(Probe { status: "schema_outdated" })),
-        None => (StatusCode::SERVICE_UNAVAILABLE, Json(Probe { status: "database_unavailable" })),
-    }
+    let unready = match ask(standing(&state)).await {
+        Some(standing) if !standing.required.is_empty() => "program_outdated",
+        Some(standing) if standing.pending > 0 => "schema_outdated",
+        Some(_) => return (StatusCode::OK, Json(Probe { status: "ready" })),
+        None => "database_unavailable",
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, Json(Probe { status: unready }))
 }
 
 /// What Prometheus is told of the queue.

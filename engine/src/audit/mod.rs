@@ -17,9 +17,9 @@ mod rows;
 
 pub use log::{TOMBSTONE, verify_chain};
 
-use crate::{Catalog, error::StoreError, id::RunId, status::text_enum};
+use crate::{Catalog, error::StoreError, id::RunId, pooler, status::text_enum};
 use serde::Serialize;
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 use std::time::Duration;
 
 text_enum! {
@@ -120,10 +120,8 @@ pub async fn audit(
     catalog: &Catalog,
     bounds: Bounds,
 ) -> Result<Report, StoreError> {
-    let mut transaction = connection
-        .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        .await
-        .map_err(StoreError::database("begin an audit"))?;
+    let mut transaction =
+        pooler::begin_snapshot(connection).await.map_err(StoreError::database("begin an audit"))?;
     let mut report = Report::default();
     rows::check(&mut transaction, bounds, &mut report).await?;
     log::check(&mut transaction, catalog, &mut report).await?;

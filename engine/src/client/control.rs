@@ -9,6 +9,7 @@ use crate::{
     history::{History, Stamp},
     id::{Actor, DefinitionId, Epoch, RunId, StepName},
     live_row::{Keeper, row_after},
+    pooler::settle,
     projection::Change,
     status::RunStatus,
     store::{
@@ -87,6 +88,7 @@ impl Client {
         let advice = "only a paused, failed or cancelled run can be resumed; a completed one can be forked";
         let commit = self.write(&mut transaction, locked, actor, event, advice).await?;
         transaction.commit().await.map_err(StoreError::database("commit a resume"))?;
+        settle(&mut connection).await?;
         announce(&self.catalog, [&commit]);
         self.wakeup.ready(&self.pool, 1);
         Ok(())
@@ -117,6 +119,7 @@ impl Client {
             self.write(&mut transaction, locked, actor, event, "only a live run can be migrated").await?;
         control::set_version(&mut transaction, run, to_version).await?;
         transaction.commit().await.map_err(StoreError::database("commit a migration"))?;
+        settle(&mut connection).await?;
         announce(&self.catalog, [&commit]);
         self.wakeup.ready(&self.pool, 1);
         Ok(())
@@ -134,6 +137,7 @@ impl Client {
         let locked = lock(&mut transaction, run).await?;
         let commit = self.write(&mut transaction, locked, actor, event, advice).await?;
         transaction.commit().await.map_err(StoreError::database("commit an action"))?;
+        settle(&mut connection).await?;
         announce(&self.catalog, [&commit]);
         self.wakeup.ready(&self.pool, 1);
         Ok(())

@@ -119,7 +119,7 @@ impl Writer {
     async fn write_alone(&self, run: &NewRun) -> Result<Enqueued, StoreError> {
         let mut connection = self.line.loan().await?;
         let written = control::header(&mut connection, run.id, false).await?.is_some();
-        self.line.keep(connection);
+        self.line.keep(connection).await?;
         let outcome = if written {
             Enqueued::Created(run.id)
         } else {
@@ -135,7 +135,7 @@ impl Writer {
         in_time(async {
             let mut connection = self.line.loan().await?;
             let outcomes = self.write_on(&mut connection, runs).await?;
-            self.line.keep(connection);
+            self.line.keep(connection).await?;
             Ok(outcomes)
         })
         .await

@@ -13,6 +13,7 @@ use crate::{
     Catalog, Clock,
     error::{ControlError, StoreError},
     id::{Actor, RunId},
+    pooler::settle,
     store::signal::{self, Sent},
     wakeup::Wakeup,
 };
@@ -72,6 +73,7 @@ impl Client {
             self.pool.acquire().await.map_err(StoreError::database("connect for a signal"))?;
         let sent = signal::send(&mut connection, run, name, payload, actor).await?;
         let sent = sent.ok_or(ControlError::NotFound(run))?;
+        settle(&mut connection).await?;
         if sent.woke.is_some() {
             self.wakeup.ready(&self.pool, 1);
         }

@@ -80,7 +80,7 @@ impl Writer {
         let write = async {
             let mut connection = self.line.loan().await?;
             let written = write_commits(&mut connection, &self.catalog, &commits).await?;
-            self.line.keep(connection);
+            self.line.keep(connection).await?;
             Ok(written)
         };
         let written =
@@ -134,7 +134,8 @@ impl Writer {
                 }
             }
         }
-        self.line.keep(connection);
+        // Nothing was written here that a commit could fail for.
+        drop(self.line.keep(connection).await);
         left
     }
 

@@ -115,7 +115,7 @@ async fn on_scratch_database<T>(
     measure: impl AsyncFnOnce(PgConnectOptions) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let scratch = format!("ticketflow_bench_{}", std::process::id());
-    let server = database.connect(2).await?;
+    let server = database.connect(2).await?.pool;
     sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {scratch}")))
         .execute(&server)
         .await

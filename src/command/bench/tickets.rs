@@ -7,7 +7,7 @@ use super::{
     posting::{self, Bodies, Posted},
     probe::{Cost, as_f64},
 };
-use crate::runtime;
+use crate::{runtime, schema};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
@@ -63,7 +63,7 @@ struct Served {
 impl Served {
     async fn start(bench: &Bench, metrics: PrometheusHandle) -> anyhow::Result<Self> {
         let pool = connect(bench.options.clone()).await?;
-        let catalog = runtime::unconfigured_catalog(&pool)?;
+        let catalog = runtime::unconfigured_catalog(pool.clone())?;
         let client = Client::new(pool, catalog, Clock::default(), Wakeup::new(true));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}/tickets", listener.local_addr()?);
@@ -84,7 +84,7 @@ impl Served {
 impl Bench {
     /// Posts tickets, and works `tickets` of them and those that were posted one by one off.
     pub(super) async fn tickets(&self, tickets: usize, metrics: PrometheusHandle) -> anyhow::Result<Tickets> {
-        runtime::migrate(&self.pool).await?;
+        schema::apply(&self.pool).await?;
         let served = Served::start(self, metrics).await?;
         let floor = posting::Floor::start(self).await?;
         let bodies = Bodies::new()?;

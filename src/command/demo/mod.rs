@@ -14,7 +14,7 @@ use crate::{
     output::{self, Format, counted, say},
     postgres::EmbeddedPostgres,
     runtime::{self, Home},
-    telemetry,
+    schema, telemetry,
 };
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -59,9 +59,9 @@ pub(crate) async fn run(args: DemoArgs, format: Option<Format>, config: Config) 
     let address = listener.local_addr()?;
     say("starting PostgreSQL, the API and three worker processes …");
     let home = Home::open(config).await?;
-    let pool = home.database.connect(config.max_connections()).await?;
-    runtime::migrate(&pool).await?;
-    let client = runtime::client(config, pool).await?;
+    schema::migrate(&home.database).await?;
+    let connected = home.database.connect(config.max_connections()).await?;
+    let client = runtime::client(config, &connected).await?;
     let metrics = telemetry::start_metrics()?;
     let state = ApiState::new(client.clone(), serve::api_settings(config), metrics, shutdown.stop.clone());
     let serving = tokio::spawn(ticketflow_api::serve(listener, state, shutdown.stop.clone()));

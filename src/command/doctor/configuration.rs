@@ -8,7 +8,7 @@ use ticketflow_engine::Catalog;
 pub(super) fn check(config: &Config, findings: &mut Findings) {
     // Definitions hold a pool; looking at them does not use it.
     let pool = PgPoolOptions::new().connect_lazy_with(PgConnectOptions::new());
-    match runtime::unconfigured_catalog(&pool) {
+    match runtime::unconfigured_catalog(pool) {
         Ok(catalog) => check_names(config, &catalog, findings),
         Err(error) => findings.bad(format!("{error:#}"), "install the program anew"),
     }

@@ -1,7 +1,7 @@
 //! The server: its version, its durability, its schema, its clock.
 
 use super::Findings;
-use crate::{output::counted, runtime};
+use crate::{output::counted, schema};
 use chrono::TimeDelta;
 use sqlx::PgPool;
 use ticketflow_engine::{Clock, store::stats};
@@ -19,14 +19,30 @@ pub(super) async fn check(pool: &PgPool, findings: &mut Findings) -> anyhow::Res
         _ => findings.bad(format!("PostgreSQL {major} is too old"), "use version 14 or newer"),
     }
     check_durability(pool, findings).await?;
-    match runtime::pending_migrations(pool).await? {
-        0 => findings.good("the schema is up to date"),
-        missing => {
+    if !check_schema(pool, findings).await? {
+        return Ok(false);
+    }
+    check_clock(pool, findings).await?;
+    Ok(true)
+}
+
+async fn check_schema(pool: &PgPool, findings: &mut Findings) -> anyhow::Result<bool> {
+    let standing = schema::standing(pool).await?;
+    if let Some(refusal) = schema::refusal(&standing) {
+        findings.bad(refusal, "install the newer release");
+        return Ok(false);
+    }
+    match (standing.pending, standing.unknown) {
+        (0, 0) => findings.good("the schema is up to date"),
+        (0, unknown) => findings.good(format!(
+            "the schema is ahead of this release by {}, which it can work with",
+            counted(unknown, "migration")
+        )),
+        (missing, _) => {
             findings.bad(format!("the schema lacks {}", counted(missing, "migration")), "ticketflow migrate");
             return Ok(false);
         }
     }
-    check_clock(pool, findings).await?;
     Ok(true)
 }
 

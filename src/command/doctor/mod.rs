@@ -72,7 +72,7 @@ pub(crate) async fn run(config: &Config, api: &Api, format: Option<Format>) -> a
     let health = api.text("/health").await;
     match Home::find(config) {
         Ok(database) => match database.connect(2).await {
-            Ok(pool) => check(&pool, config, &mut findings).await,
+            Ok(connected) => check(&connected.pool, config, &mut findings).await,
             Err(error) => findings.bad(format!("{error:#}"), "start the server, or correct DATABASE_URL"),
         },
         Err(error) if health.is_ok() => findings.bad(error.to_string(), same_database()),

@@ -17,7 +17,7 @@ pub(super) async fn check(pool: &PgPool, config: &Config, findings: &mut Finding
     match queue.unclaimable {
         0 => findings.good("every ready run has a worker that knows its workflow"),
         runs => {
-            let known = runtime::catalog(config, pool)?.advertised().join(", ");
+            let known = runtime::catalog(config, pool.clone())?.advertised().join(", ");
             findings.bad(
                 format!("no live worker knows the workflow version of {}", counted(runs, "ready run")),
                 format!("start workers that know it; this program knows {known}"),

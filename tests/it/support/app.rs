@@ -1,6 +1,6 @@
 //! The program as its users have it: the real binary, real processes, real HTTP.
 
-use super::{PATIENCE, database::Database, until};
+use super::{PATIENCE, database::Database, pgbouncer::pooler, until};
 use reqwest::{Client, Response, StatusCode};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -8,12 +8,21 @@ use std::{
     io::{BufRead, BufReader},
     process::{Child, Command, Output, Stdio},
 };
+use ticketflow_engine::pooler::Pooler;
 
 /// The program under test.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ticketflow"));
     command.env_remove("DATABASE_URL").env("TICKETFLOW_LOG", "error").stdin(Stdio::null());
     command
+}
+
+/// Tells it where the database is, and what stands before it.
+fn reach(command: &mut Command, database: &Database) {
+    command.env("DATABASE_URL", database.url());
+    if pooler() == Pooler::Transaction {
+        command.env("TICKETFLOW_POOLER", "transaction").env("TICKETFLOW_DIRECT_URL", database.direct_url());
+    }
 }
 
 /// Runs a command to its end.
@@ -110,7 +119,8 @@ impl TestApp {
     /// The same on an empty database of some server.
     pub(crate) async fn start_on(database: Database) -> Self {
         let mut migrate = program();
-        migrate.arg("migrate").env("DATABASE_URL", database.url());
+        migrate.arg("migrate");
+        reach(&mut migrate, &database);
         let done = run(migrate).await;
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         let (api, url) = Self::api(&database).await;
@@ -119,7 +129,8 @@ impl TestApp {
 
     async fn api(database: &Database) -> (Process, String) {
         let mut command = program();
-        command.args(["api", "--listen", "127.0.0.1:0"]).env("DATABASE_URL", database.url());
+        command.args(["api", "--listen", "127.0.0.1:0"]);
+        reach(&mut command, database);
         let mut api = Process::start(command);
         let url = api.address().await;
         (api, url)
@@ -135,6 +146,18 @@ impl TestApp {
         (self.api, self.url) = Self::api(&self.database).await;
     }
 
+    /// A new API process takes the place of this one, which goes on until it is stopped.
+    pub(crate) async fn replace_api(&mut self) -> Process {
+        let (api, url) = Self::api(&self.database).await;
+        self.url = url;
+        std::mem::replace(&mut self.api, api)
+    }
+
+    /// The database is on another server by now.
+    pub(crate) fn moved_to(&mut self, server: String) {
+        self.database.moved_to(server);
+    }
+
     pub(crate) fn api_runs(&mut self) -> bool {
         self.api.runs()
     }
@@ -142,14 +165,16 @@ impl TestApp {
     /// Starts a worker process.
     pub(crate) fn worker(&self, flags: &[&str]) -> Process {
         let mut command = program();
-        command.arg("worker").args(flags).env("DATABASE_URL", self.database.url());
+        command.arg("worker").args(flags);
+        reach(&mut command, &self.database);
         Process::start(command)
     }
 
     /// A command of the program that talks to this API and database.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = program();
-        command.args(arguments).env("DATABASE_URL", self.database.url()).env("TICKETFLOW_URL", &self.url);
+        command.args(arguments).env("TICKETFLOW_URL", &self.url);
+        reach(&mut command, &self.database);
         command
     }
 
@@ -158,7 +183,7 @@ impl TestApp {
     }
 
     pub(crate) async fn pool(&self) -> sqlx::PgPool {
-        self.database.pool().await
+        self.database.direct_pool().await
     }
 
     pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {

@@ -4,7 +4,8 @@
 //! installed binaries, the others find it through a state file, and a watchdog ends it when the run is over.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
+    io::Write,
     net::TcpListener,
     os::unix::{
         fs::chown,
@@ -34,7 +35,7 @@ pub(crate) fn shared_url() -> String {
         return url;
     }
     let cluster = Cluster::start(&directory);
-    watch(parent_id(), &directory);
+    cluster.watch(parent_id());
     let url = cluster.url();
     fs::write(&state, &url).unwrap();
     url
@@ -46,15 +47,41 @@ impl Cluster {
         let directory = std::env::temp_dir().join(format!("ticketflow-test-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
         let cluster = Self::start(&directory);
-        watch(std::process::id(), &directory);
+        cluster.watch(std::process::id());
         cluster
+    }
+
+    /// A second server that holds what this one commits, before whoever commits is told.
+    pub(crate) fn synchronous_standby(&self) -> Self {
+        let directory = self.directory.join("standby");
+        fs::create_dir_all(&directory).unwrap();
+        if let Some((user, group)) = unprivileged() {
+            chown(&directory, Some(user), Some(group)).unwrap();
+        }
+        let standby = Self { directory, port: free_port() };
+        let (url, data) = (self.url(), standby.data());
+        let copy =
+            ["--dbname", &url, "--pgdata", &data, "--write-recovery-conf", "--checkpoint=fast", "--no-sync"];
+        standby.run("pg_basebackup", &copy);
+        let conf = format!("\nport={}\n", standby.port);
+        let mut file =
+            OpenOptions::new().append(true).open(Path::new(&data).join("postgresql.auto.conf")).unwrap();
+        file.write_all(conf.as_bytes()).unwrap();
+        standby.control(&["start"]);
+        standby.watch(std::process::id());
+        standby
+    }
+
+    /// Makes a standby the primary.
+    pub(crate) fn promote(&self) {
+        self.control(&["promote"]);
     }
 
     fn start(directory: &Path) -> Self {
         if let Some((user, group)) = unprivileged() {
             chown(directory, Some(user), Some(group)).unwrap();
         }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let cluster = Self { directory: directory.to_owned(), port };
         let data = cluster.data();
         cluster.run(
@@ -98,6 +125,11 @@ impl Cluster {
         drop(fs::remove_dir_all(&self.directory));
     }
 
+    /// Restarted, it is another process.
+    fn watch(&self, parent: u32) {
+        watch(parent, &self.directory, "head -n 1 data/postmaster.pid");
+    }
+
     fn data(&self) -> String {
         self.directory.join("data").to_string_lossy().into_owned()
     }
@@ -121,19 +153,24 @@ impl Cluster {
     }
 }
 
-/// Leaves a watchdog behind that stops the server of `directory` and removes its files once process `parent` is gone.
+pub(super) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Leaves a watchdog behind that removes `directory`, and ends what `find` prints the process id of, once process
+/// `parent` is gone.
 #[expect(clippy::zombie_processes, reason = "it outlives this process, that is its purpose")]
-fn watch(parent: u32, directory: &Path) {
+pub(super) fn watch(parent: u32, directory: &Path, find: &str) {
     let script = r#"while kill -0 "$1" 2>/dev/null; do sleep 1; done
-        kill -QUIT "$(head -n 1 "$2/data/postmaster.pid")"; sleep 1; rm -rf "$2""#;
+        cd "$2" && kill -QUIT "$(eval "$3")"; sleep 1; rm -rf "$2""#;
     let mut command = Command::new("sh");
-    command.args(["-c", script, "watchdog", &parent.to_string()]).arg(directory);
+    command.args(["-c", script, "watchdog", &parent.to_string()]).arg(directory).arg(find);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.process_group(0).spawn().unwrap();
 }
 
 /// PostgreSQL refuses to run as root: the user to run it as instead.
-fn unprivileged() -> Option<(u32, u32)> {
+pub(super) fn unprivileged() -> Option<(u32, u32)> {
     if !rustix::process::geteuid().is_root() {
         return None;
     }
@@ -147,7 +184,7 @@ fn unprivileged() -> Option<(u32, u32)> {
 }
 
 /// Finds an installed binary: on the PATH, or the newest that Debian's packages installed.
-fn binary(program: &str) -> PathBuf {
+pub(super) fn binary(program: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut packaged: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
@@ -159,11 +196,13 @@ fn binary(program: &str) -> PathBuf {
         .collect();
     packaged.sort();
     let packaged = packaged.into_iter().rev().map(|(_, directory)| directory);
-    let mut directories = std::env::split_paths(&path).chain(packaged);
-    // Programs find their siblings beside their own file, so a link is followed.
+    let system = [PathBuf::from("/usr/sbin")];
+    let mut directories = std::env::split_paths(&path).chain(packaged).chain(system);
+    // Programs find their siblings beside their own file, so a link is followed; not to a wrapper of another name, though,
+    // which would not know what it is to run.
     let found = directories.find_map(|directory| {
-        let candidate = directory.join(program);
-        candidate.is_file().then(|| candidate.canonicalize().unwrap_or(candidate))
+        let candidate = directory.join(program).canonicalize().ok()?;
+        (candidate.is_file() && candidate.ends_with(program)).then_some(candidate)
     });
-    found.unwrap_or_else(|| panic!("{program} is not installed, and TEST_DATABASE_URL is not set"))
+    found.unwrap_or_else(|| panic!("{program} is not installed: apt-get install postgresql pgbouncer"))
 }

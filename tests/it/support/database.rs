@@ -1,6 +1,6 @@
 //! A database for each test, copied from a template that was migrated once.
 
-use super::cluster;
+use super::{cluster, pgbouncer};
 use sqlx::{Connection, Executor, PgConnection, PgPool, migrate::Migrator, postgres::PgPoolOptions};
 use std::time::Duration;
 use ticketflow_engine::{chain::Hash, clock::entropy};
@@ -9,6 +9,8 @@ use ticketflow_tickets::knowledge;
 /// A test's database.
 pub(crate) struct Database {
     server: String,
+    /// The server as programs reach it.
+    way_in: String,
     name: String,
 }
 
@@ -77,7 +79,7 @@ impl Database {
             .await
             .unwrap();
         admin.close().await.unwrap();
-        Self { server, name }
+        Self { way_in: pgbouncer::way_to(&server).await, server, name }
     }
 
     /// A database without any table.
@@ -91,15 +93,37 @@ impl Database {
         let name = format!("test_{:032x}", u128::from_be_bytes(entropy()));
         admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
         admin.close().await.unwrap();
-        Self { server, name }
+        Self { way_in: pgbouncer::way_to(&server).await, server, name }
     }
 
-    /// Its URL.
-    pub(crate) fn url(&self) -> String {
+    /// A database on the first of several servers, which are to follow each other.
+    pub(crate) async fn empty_on_hosts(servers: [String; 2]) -> Self {
+        let [first, second] = servers;
+        let second = second.rsplit('@').next().unwrap();
+        Self { way_in: format!("{first},{second}"), ..Self::empty_on(first).await }
+    }
+
+    /// It is on another server by now.
+    pub(crate) fn moved_to(&mut self, server: String) {
+        self.server = server;
+    }
+
+    /// Its URL, past any pooler.
+    pub(crate) fn direct_url(&self) -> String {
         format!("{}/{}", self.server, self.name)
     }
 
-    /// A pool of connections to it.
+    /// Its URL as programs are told it.
+    pub(crate) fn url(&self) -> String {
+        format!("{}/{}", self.way_in, self.name)
+    }
+
+    /// A pool of connections to it, past any pooler.
+    pub(crate) async fn direct_pool(&self) -> PgPool {
+        pool_options().connect(&self.direct_url()).await.unwrap()
+    }
+
+    /// A pool of connections to it as programs have it.
     pub(crate) async fn pool(&self) -> PgPool {
         connect(&self.url()).await
     }
@@ -123,14 +147,15 @@ impl Database {
     }
 }
 
+fn pool_options() -> PgPoolOptions {
+    PgPoolOptions::new().max_connections(20).acquire_timeout(Duration::from_secs(20))
+}
+
 /// A pool as programs have it.
 pub(crate) async fn connect(url: &str) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(20)
-        .acquire_timeout(Duration::from_secs(20))
-        .connect(url)
-        .await
-        .unwrap()
+    let pooler = pgbouncer::pooler();
+    let options = pooler.connect_options(url.parse().unwrap());
+    pooler.pool_options(pool_options(), |_| false).connect_with(options).await.unwrap()
 }
 
 /// The filled template; whoever comes first makes it, under a lock of the server.

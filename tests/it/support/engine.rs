@@ -6,6 +6,7 @@ use super::{
     Script,
     database::{self, Database},
     greenhouse::{GREENHOUSE, Order},
+    pgbouncer::pooler,
     until,
 };
 use serde_json::value::RawValue;
@@ -17,6 +18,7 @@ use ticketflow_engine::{
     client::EnqueueRequest,
     event::{Event, EventRecord},
     history::History,
+    pooler::Pooler,
     reaper,
     status::{LiveState, RunStatus},
     store::{
@@ -40,7 +42,7 @@ pub(crate) struct RunningWorker {
 /// The engine.
 pub(crate) struct TestEngine {
     database: Database,
-    /// Connections past any proxy.
+    /// Connections past any proxy and pooler.
     pub(crate) pool: PgPool,
     /// The workflows.
     pub(crate) catalog: Catalog,
@@ -72,9 +74,14 @@ impl TestEngine {
         Actor::new("operator:test")
     }
 
-    /// The database's URL.
+    /// The database's URL, as programs are told it.
     pub(crate) fn url(&self) -> String {
         self.database.url()
+    }
+
+    /// The database's URL, past any pooler.
+    pub(crate) fn direct_url(&self) -> String {
+        self.database.direct_url()
     }
 
     /// A connection.
@@ -98,7 +105,11 @@ impl TestEngine {
         let number = self.workers.len();
         let wakeup = Wakeup::new(self.notify);
         let client = Client::new(pool.clone(), self.catalog.clone(), self.clock.clone(), wakeup);
-        let options = WorkerOptions { name: format!("gardener-{number}"), ..self.options.clone() };
+        let options = WorkerOptions {
+            name: format!("gardener-{number}"),
+            listen: self.listen(),
+            ..self.options.clone()
+        };
         let shutdown = Shutdown::default();
         let stop = shutdown.clone();
         let task = tokio::spawn(async move { ticketflow_worker::run(client, options, stop).await.unwrap() });
@@ -106,9 +117,14 @@ impl TestEngine {
         number
     }
 
+    /// Behind a pooler nobody listens.
+    fn listen(&self) -> Option<PgPool> {
+        (pooler() != Pooler::None).then(|| self.pool.clone())
+    }
+
     /// A client as another process would have that knows these workflows.
     pub(crate) fn client_of(&self, catalog: Catalog) -> Client {
-        Client::new(self.pool.clone(), catalog, self.clock.clone(), Wakeup::new(self.notify))
+        Client::new(self.client.pool().clone(), catalog, self.clock.clone(), Wakeup::new(self.notify))
     }
 
     /// A running worker.
@@ -282,6 +298,7 @@ impl TestEngine {
         self.stop_workers().await;
         let report = self.audit().await;
         assert!(report.is_clean(), "{:#?}", report.violations);
+        self.client.pool().close().await;
         self.pool.close().await;
         assert_eq!(self.database.deadlocks().await, 0, "locks were taken against their order");
         self.close().await;
@@ -290,6 +307,7 @@ impl TestEngine {
     /// Ends a test that broke something on purpose.
     pub(crate) async fn close(mut self) {
         self.stop_workers().await;
+        self.client.pool().close().await;
         self.pool.close().await;
         self.database.drop().await;
     }

@@ -1,7 +1,7 @@
 //! A worker that does nothing by itself: the test claims, advances and crashes with it, step by step.
 
 use super::TestEngine;
-use sqlx::PgPool;
+use sqlx::{Connection, PgPool};
 use std::time::Instant;
 use ticketflow_engine::{
     Actor, RunId, WorkerId,
@@ -9,6 +9,7 @@ use ticketflow_engine::{
     committer::Committer,
     executor::{Ended, Executor, ExecutorError},
     fence::Fence,
+    loan::Loan,
     store::{
         claim::{self, ClaimRequest, LeasedRun},
         lease::{self, Registration},
@@ -33,7 +34,7 @@ pub(crate) struct HandWorker {
 impl TestEngine {
     /// Registers a worker that is worked by hand.
     pub(crate) async fn hand(&self, name: &str) -> HandWorker {
-        self.hand_on(name, self.pool.clone()).await
+        self.hand_on(name, self.client.pool().clone()).await
     }
 
     /// Registers one whose results go over connections of their own.
@@ -65,14 +66,19 @@ impl TestEngine {
 impl HandWorker {
     /// Claims up to `limit` runs.
     pub(crate) async fn claim(&self, limit: i64) -> Vec<LeasedRun> {
-        claim::claim(&mut self.pool.acquire().await.unwrap(), &self.request(limit)).await.unwrap().runs
+        let mut connection = Loan::of(&self.pool).await.unwrap();
+        let claimed = claim::claim(&mut connection, &self.request(limit)).await.unwrap();
+        connection.give_back().await.unwrap();
+        claimed.runs
     }
 
     /// Claims up to `limit` runs from a queue with a limit.
     pub(crate) async fn claim_limited(&self, limit: i64) -> Vec<LeasedRun> {
-        let mut transaction = self.pool.begin().await.unwrap();
+        let mut connection = Loan::of(&self.pool).await.unwrap();
+        let mut transaction = connection.begin().await.unwrap();
         let claimed = claim::claim_limited(&mut transaction, &self.request(limit)).await.unwrap();
         transaction.commit().await.unwrap();
+        connection.give_back().await.unwrap();
         claimed.runs
     }
 

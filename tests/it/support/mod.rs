@@ -10,6 +10,7 @@ pub(crate) mod engine;
 pub(crate) mod faults;
 pub(crate) mod greenhouse;
 pub(crate) mod hand;
+pub(crate) mod pgbouncer;
 pub(crate) mod proxy;
 pub(crate) mod script;
 pub(crate) mod trial;

@@ -81,14 +81,14 @@ impl Builder {
             Some(url) => Database::create_on(url, self.schema).await,
             None => Database::create(self.schema).await,
         };
-        let pool = database.pool().await;
+        let (pool, way_in) = (database.direct_pool().await, database.pool().await);
         let (script, policy) = (self.script, self.policy);
         let catalog = match self.catalog {
-            Some(make) => make(&script, &pool),
+            Some(make) => make(&script, &way_in),
             None => Catalog::new([greenhouse(1, &script, policy).build().unwrap()]).unwrap(),
         };
         let clock = Clock::default();
-        let client = Client::new(pool.clone(), catalog.clone(), clock.clone(), Wakeup::new(self.notify));
+        let client = Client::new(way_in, catalog.clone(), clock.clone(), Wakeup::new(self.notify));
         let (options, notify) = (self.options, self.notify);
         let mut engine = TestEngine {
             database,
