@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use ticketflow_engine::{Backoff, Catalog};
+use ticketflow_engine::{Backoff, Catalog, Topology};
 use ticketflow_tickets::triage::WORKFLOW;
 use ticketflow_worker::WorkerOptions;
 
@@ -96,6 +96,7 @@ pub(crate) struct DatabaseSection {
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) max_connections: Option<u32>,
     pub(crate) notify: Option<bool>,
+    pub(crate) topology: Topology,
 }
 
 /// `[worker]`
@@ -176,8 +177,13 @@ impl Config {
         self
     }
 
+    /// A notification stays on the node it was raised on: on Citus the poll is what finds work.
     pub(crate) fn notify(&self) -> bool {
-        self.file.database.notify.unwrap_or(true)
+        self.topology() == Topology::Single && self.file.database.notify.unwrap_or(true)
+    }
+
+    pub(crate) const fn topology(&self) -> Topology {
+        self.file.database.topology
     }
 
     pub(crate) fn max_connections(&self) -> u32 {

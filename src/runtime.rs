@@ -14,8 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 use ticketflow_engine::{
-    Catalog, Client, Clock,
-    store::{schema, stats},
+    Catalog, Client, Clock, Topology,
+    store::{distribution, schema, stats},
     wakeup::Wakeup,
 };
 use ticketflow_worker::Shutdown;
@@ -153,6 +153,17 @@ pub(crate) async fn require_schema(pool: &PgPool) -> anyhow::Result<()> {
     }
 }
 
+/// Refuses a distributed database to a process that would take it for one PostgreSQL.
+async fn require_topology(topology: Topology, pool: &PgPool) -> anyhow::Result<()> {
+    let mut connection = pool.acquire().await?;
+    if topology == Topology::Single && distribution::is_distributed(&mut connection).await? {
+        let advice = "the database is distributed over a Citus cluster: set topology = \"citus\" under [database] in the \
+                      configuration file";
+        return Err(Exit::Failed.with(advice));
+    }
+    Ok(())
+}
+
 /// The workflows, as configured.
 pub(crate) fn catalog(config: &Config, pool: &PgPool) -> anyhow::Result<Catalog> {
     let mut catalog = unconfigured_catalog(pool)?;
@@ -172,7 +183,10 @@ pub(crate) fn unconfigured_catalog(pool: &PgPool) -> anyhow::Result<Catalog> {
 pub(crate) async fn client(config: &Config, pool: PgPool) -> anyhow::Result<Client> {
     let clock = Clock::default();
     calibrate(&pool, &clock).await?;
-    Ok(Client::new(pool.clone(), catalog(config, &pool)?, clock, Wakeup::new(config.notify())))
+    let (topology, catalog) = (config.topology(), catalog(config, &pool)?);
+    topology.check(&catalog)?;
+    require_topology(topology, &pool).await?;
+    Ok(Client::on(topology, pool, catalog, clock, Wakeup::new(config.notify())))
 }
 
 async fn calibrate(pool: &PgPool, clock: &Clock) -> anyhow::Result<()> {

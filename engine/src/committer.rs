@@ -17,6 +17,7 @@ use crate::{
         advance::{self, Advance, RowAfter},
         limit::{self, Released},
     },
+    topology::Topology,
 };
 use sqlx::{Connection, PgConnection, PgPool};
 use std::{
@@ -89,7 +90,7 @@ pub struct Committer {
 
 impl Committer {
     /// Starts `tasks` committing tasks; they end when the last clone of the committer is dropped.
-    pub fn start(tasks: usize, pool: &PgPool, catalog: &Catalog, fence: &Fence) -> Self {
+    pub fn start(tasks: usize, pool: &PgPool, catalog: &Catalog, fence: &Fence, topology: Topology) -> Self {
         let (sender, receiver) = mpsc::channel(4 * BATCH_CAP);
         let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..tasks.max(1) {
@@ -97,6 +98,7 @@ impl Committer {
                 pool: pool.clone(),
                 catalog: catalog.clone(),
                 fence: fence.clone(),
+                topology,
                 receiver: receiver.clone(),
             };
             tokio::spawn(writer.run());

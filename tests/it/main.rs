@@ -12,6 +12,7 @@ mod contract;
 mod control;
 mod definitions;
 mod diagnosis;
+mod distribution;
 mod durability;
 mod happy_path;
 mod health;

@@ -1,10 +1,10 @@
 //! A worker that does nothing by itself: the test claims, advances and crashes with it, step by step.
 
-use super::TestEngine;
+use super::{TestEngine, topology};
 use sqlx::PgPool;
 use std::time::Instant;
 use ticketflow_engine::{
-    Actor, RunId, WorkerId,
+    Actor, RunId, Topology, WorkerId,
     clock::entropy,
     committer::Committer,
     executor::{Ended, Executor, ExecutorError},
@@ -50,7 +50,7 @@ impl TestEngine {
         let fence = Fence::open(Instant::now(), super::seconds(600));
         let executor = Executor {
             catalog: self.catalog.clone(),
-            committer: Committer::start(1, &pool, &self.catalog, &fence),
+            committer: Committer::start(1, &pool, &self.catalog, &fence, topology()),
             pool: pool.clone(),
             clock: self.clock.clone(),
             actor: Actor::new(&format!("worker:{name}")),
@@ -65,7 +65,12 @@ impl TestEngine {
 impl HandWorker {
     /// Claims up to `limit` runs.
     pub(crate) async fn claim(&self, limit: i64) -> Vec<LeasedRun> {
-        claim::claim(&mut self.pool.acquire().await.unwrap(), &self.request(limit)).await.unwrap().runs
+        let (mut connection, request) = (self.pool.acquire().await.unwrap(), self.request(limit));
+        let claimed = match topology() {
+            Topology::Single => claim::claim(&mut connection, &request).await,
+            Topology::Citus => claim::claim_by_bucket(&mut connection, &request).await,
+        };
+        claimed.unwrap().runs
     }
 
     /// Claims up to `limit` runs from a queue with a limit.
