@@ -156,6 +156,15 @@ fn the_reading_of_statements_sees_what_is_missing() {
         ("INSERT INTO runs (id) VALUES ($1)", &["runs"]),
         ("INSERT INTO runs (bucket, id) SELECT bucket, id FROM live_runs WHERE bucket = $1", &none),
         ("SELECT id FROM workers", &none),
+        ("UPDATE workers SET name = 'x' RETURNING engine_now()", &["the clock in RETURNING"]),
+        (
+            "UPDATE workers SET expires_at = coalesce(expires_at, engine_now())",
+            &["the clock in CASE or COALESCE"],
+        ),
+        (
+            "INSERT INTO queues (name) VALUES ($1) ON CONFLICT (name) DO UPDATE SET at = engine_now()",
+            &["the clock in ON CONFLICT"],
+        ),
     ] {
         assert_eq!(faults(sql, &tables).into_iter().collect::<Vec<_>>(), expected, "{sql}");
     }

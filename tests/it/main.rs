@@ -6,6 +6,7 @@
 
 mod approvals;
 mod architecture;
+mod citus;
 mod command_line;
 mod commits;
 mod contract;

@@ -146,7 +146,9 @@ macro_rules! hand_back_query {
     ($mine:literal, $run:literal, $($argument:expr),+) => {
         sqlx::query!(
             "WITH mine AS (
-                 SELECT run.bucket, run.id, run.slots FROM live_runs AS run
+                 -- Citus takes no clock in the COALESCE of an update.
+                 SELECT run.bucket, run.id, run.slots, coalesce(run.wake_at, engine_now()) AS wake_at
+                 FROM live_runs AS run
                  JOIN unnest($1::smallint[], $2::uuid[], $3::bigint[]) AS item (bucket, id, epoch)
                    ON run.bucket = item.bucket AND run.id = item.id AND run.epoch = item.epoch
                  WHERE run.worker_id = $4" + $mine + "
@@ -154,7 +156,7 @@ macro_rules! hand_back_query {
                  FOR UPDATE OF run
              )
              UPDATE live_runs AS run
-             SET state = 'ready', wake_at = coalesce(run.wake_at, engine_now()), worker_id = NULL, deadline_at = NULL,
+             SET state = 'ready', wake_at = mine.wake_at, worker_id = NULL, deadline_at = NULL,
                  slots = 0, epoch = run.epoch + 1, attempt = greatest(run.attempt - 1, 0)
              FROM mine WHERE run.bucket = mine.bucket AND run.id = mine.id" + $run + "
              RETURNING mine.slots, run.queue, run.concurrency_key",

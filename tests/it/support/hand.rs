@@ -81,7 +81,8 @@ impl HandWorker {
         claimed.runs
     }
 
-    fn request(&self, limit: i64) -> ClaimRequest<'_> {
+    /// What it asks for.
+    pub(crate) fn request(&self, limit: i64) -> ClaimRequest<'_> {
         ClaimRequest {
             worker: self.id,
             queue: "default",

@@ -3,13 +3,16 @@
 use sqlparser::{
     ast::{
         BinaryOperator, Delete, Expr, FromTable, Insert, JoinConstraint, JoinOperator, Query, SetExpr,
-        Statement, TableFactor, TableObject, TableWithJoins, UpdateTableFromKind, Value, Visit, Visitor,
+        Statement, TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind, Value, Visit,
+        Visitor,
     },
     dialect::PostgreSqlDialect,
     parser::Parser,
 };
-use std::{collections::BTreeSet, ops::ControlFlow};
+use std::{collections::BTreeSet, fmt::Display, ops::ControlFlow};
 
+/// What reads the clock.
+const CLOCK: &str = "engine_now()";
 /// What stands for every constant and parameter.
 const GIVEN: usize = 0;
 
@@ -34,8 +37,9 @@ pub(crate) struct Reading<'a> {
     faults: BTreeSet<String>,
 }
 
-/// The faults of `sql`: distributed tables that no bucket is named for. Where it locks or writes, it has to be a
-/// parameter or a constant; a read may also get it by a join from a relation that is not distributed.
+/// The faults of `sql`: distributed tables that no bucket is named for, and places in which Citus takes no clock. Where it
+/// locks or writes, the bucket has to be a parameter or a constant; a read may also get it by a join from a relation
+/// that is not distributed.
 pub(crate) fn faults(sql: &str, tables: &[&str]) -> BTreeSet<String> {
     let parsed = Parser::parse_sql(&PostgreSqlDialect {}, &without_rows_from(sql));
     let statements = parsed.unwrap_or_else(|error| panic!("{error} in {sql}"));
@@ -177,6 +181,28 @@ impl<'a> Reading<'a> {
         if self.tables.contains(&name.as_str()) && !has_bucket {
             self.faults.insert(name);
         }
+        self.timeless("ON CONFLICT", insert.on.as_ref());
+        self.timeless("RETURNING", insert.returning.iter().flatten());
+    }
+
+    /// Citus evaluates the clock before it sends a statement to a node, which it cannot do just anywhere.
+    fn timeless<'b, T: Display + 'b>(&mut self, place: &str, parts: impl IntoIterator<Item = &'b T>) {
+        if parts.into_iter().any(|part| part.to_string().contains(CLOCK)) {
+            self.faults.insert(format!("the clock in {place}"));
+        }
+    }
+
+    fn update(&mut self, update: &Update) {
+        let from = match &update.from {
+            Some(UpdateTableFromKind::AfterSet(from) | UpdateTableFromKind::BeforeSet(from)) => &from[..],
+            None => &[],
+        };
+        self.block(std::iter::once(&update.table).chain(from), update.selection.as_ref());
+        self.timeless("RETURNING", update.returning.iter().flatten());
+        let conditional = update.assignments.iter().map(|assignment| &assignment.value).filter(|value| {
+            matches!(value, Expr::Case { .. }) || value.to_string().to_lowercase().starts_with("coalesce")
+        });
+        self.timeless("CASE or COALESCE", conditional);
     }
 
     fn delete(&mut self, delete: &Delete) {
@@ -195,15 +221,7 @@ impl Visitor for Reading<'_> {
             Statement::Query(_) => {}
             Statement::Insert(insert) => self.insert(insert),
             Statement::Delete(delete) => self.delete(delete),
-            Statement::Update(update) => {
-                let from = match &update.from {
-                    Some(UpdateTableFromKind::AfterSet(from) | UpdateTableFromKind::BeforeSet(from)) => {
-                        &from[..]
-                    }
-                    None => &[],
-                };
-                self.block(std::iter::once(&update.table).chain(from), update.selection.as_ref());
-            }
+            Statement::Update(update) => self.update(update),
             other => panic!("not known here: {other}"),
         }
         ControlFlow::Continue(())
