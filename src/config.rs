@@ -277,6 +277,21 @@ mod tests {
         assert!(error.contains("capasity") && error.contains("capacity"), "{error}");
     }
 
+    #[test]
+    fn on_citus_nothing_notifies_and_another_topology_is_refused() {
+        let config = |text: &str| {
+            let file = toml::from_str(text)?;
+            let args = <Flags as clap::Parser>::parse_from(["ticketflow"]).global;
+            Ok::<_, toml::de::Error>(Config { args, file })
+        };
+        let single = config("").unwrap();
+        assert_eq!((single.topology(), single.notify()), (Topology::Single, true));
+        let citus = config("[database]\ntopology = \"citus\"\nnotify = true\n").unwrap();
+        assert_eq!((citus.topology(), citus.notify()), (Topology::Citus, false));
+        let refused = config("[database]\ntopology = \"cluster\"\n").unwrap_err().to_string();
+        assert!(refused.contains("single") && refused.contains("citus"), "{refused}");
+    }
+
     #[derive(Debug, clap::Parser)]
     struct Flags {
         #[command(flatten)]
