@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use ticketflow_engine::{Backoff, Catalog, pooler::Pooler};
+use ticketflow_engine::{Backoff, Catalog, Topology, pooler::Pooler};
 use ticketflow_tickets::triage::WORKFLOW;
 use ticketflow_worker::WorkerOptions;
 
@@ -129,6 +129,7 @@ pub(crate) struct DatabaseSection {
     pub(crate) notify: Option<bool>,
     pub(crate) pooler: Option<PoolerKind>,
     pub(crate) direct_url: Option<String>,
+    pub(crate) topology: Topology,
 }
 
 /// `[worker]`
@@ -220,10 +221,15 @@ impl Config {
         flag.or_else(|| self.file.database.direct_url.clone())
     }
 
-    /// Whether wake-ups are sent between processes: who has no session to listen on would miss them.
+    /// Whether wake-ups are sent between processes. Who has no session to listen on would miss them, and on Citus they
+    /// stay on the node they were raised on: there the poll is what finds work.
     pub(crate) fn notify(&self) -> bool {
         let heard = self.pooler() == Pooler::None || self.direct_url().is_some();
-        heard && self.file.database.notify.unwrap_or(true)
+        heard && self.topology() == Topology::Single && self.file.database.notify.unwrap_or(true)
+    }
+
+    pub(crate) const fn topology(&self) -> Topology {
+        self.file.database.topology
     }
 
     pub(crate) fn max_connections(&self) -> u32 {
@@ -317,6 +323,21 @@ mod tests {
     fn an_unknown_key_in_the_file_is_refused_by_name() {
         let error = toml::from_str::<File>("[worker]\ncapasity = 3\n").unwrap_err().to_string();
         assert!(error.contains("capasity") && error.contains("capacity"), "{error}");
+    }
+
+    #[test]
+    fn on_citus_nothing_notifies_and_another_topology_is_refused() {
+        let config = |text: &str| {
+            let file = toml::from_str(text)?;
+            let args = <Flags as clap::Parser>::parse_from(["ticketflow"]).global;
+            Ok::<_, toml::de::Error>(Config { args, file })
+        };
+        let single = config("").unwrap();
+        assert_eq!((single.topology(), single.notify()), (Topology::Single, true));
+        let citus = config("[database]\ntopology = \"citus\"\nnotify = true\n").unwrap();
+        assert_eq!((citus.topology(), citus.notify()), (Topology::Citus, false));
+        let refused = config("[database]\ntopology = \"cluster\"\n").unwrap_err().to_string();
+        assert!(refused.contains("single") && refused.contains("citus"), "{refused}");
     }
 
     #[derive(Debug, clap::Parser)]

@@ -42,7 +42,7 @@ enum Command {
     /// A worker alone
     Worker(serve::WorkerCommand),
     /// Bring the schema up to date
-    Migrate,
+    Migrate(migrate::MigrateArgs),
     /// See it at work: sample tickets, a worker killed, its runs taken over, an audit
     Demo(demo::DemoArgs),
     /// Submit tickets, look at them, wait for them
@@ -96,7 +96,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Up(args) => serve::up(args, &config).await,
         Command::Api(args) => serve::api(args, &config).await,
         Command::Worker(args) => serve::worker(args, &config).await,
-        Command::Migrate => migrate::run(&config).await,
+        Command::Migrate(args) => migrate::run(&args, &config).await,
         Command::Demo(args) => demo::run(args, cli.output, config).await,
         Command::Tickets(command) => tickets::run(command, &api, cli.output).await,
         Command::Runs(command) => runs::run(command, &api, cli.output).await,

@@ -12,7 +12,11 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use ticketflow_engine::{Catalog, Client, Clock, store::stats, wakeup::Wakeup};
+use ticketflow_engine::{
+    Catalog, Client, Clock, Topology,
+    store::{distribution, stats},
+    wakeup::Wakeup,
+};
 use ticketflow_worker::Shutdown;
 use ticketflow_workflows::TriageSettings;
 use tokio::{
@@ -115,6 +119,17 @@ pub(crate) fn demo_hint() -> String {
     demo.map(|demo| format!("; for the demo use --data-dir {}", demo.display())).unwrap_or_default()
 }
 
+/// Refuses a distributed database to a process that would take it for one PostgreSQL.
+async fn require_topology(topology: Topology, pool: &PgPool) -> anyhow::Result<()> {
+    let mut connection = pool.acquire().await?;
+    if topology == Topology::Single && distribution::is_distributed(&mut connection).await? {
+        let advice = "the database is distributed over a Citus cluster: set topology = \"citus\" under [database] in the \
+                      configuration file";
+        return Err(Exit::Failed.with(advice));
+    }
+    Ok(())
+}
+
 /// The workflows, as configured; their steps read through `steps`.
 pub(crate) fn catalog(config: &Config, steps: PgPool) -> anyhow::Result<Catalog> {
     let mut catalog = unconfigured_catalog(steps)?;
@@ -132,8 +147,10 @@ pub(crate) fn unconfigured_catalog(steps: PgPool) -> anyhow::Result<Catalog> {
 pub(crate) async fn client(config: &Config, database: &Connected) -> anyhow::Result<Client> {
     let clock = Clock::default();
     calibrate(&database.pool, &clock).await?;
-    let catalog = catalog(config, database.beside(STEP_CONNECTIONS))?;
-    Ok(Client::new(database.pool.clone(), catalog, clock, Wakeup::new(config.notify())))
+    let (topology, catalog) = (config.topology(), catalog(config, database.beside(STEP_CONNECTIONS))?);
+    topology.check(&catalog)?;
+    require_topology(topology, &database.pool).await?;
+    Ok(Client::on(topology, database.pool.clone(), catalog, clock, Wakeup::new(config.notify())))
 }
 
 async fn calibrate(pool: &PgPool, clock: &Clock) -> anyhow::Result<()> {

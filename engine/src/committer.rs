@@ -18,6 +18,7 @@ use crate::{
         advance::{self, Advance, RowAfter},
         limit::{self, Released},
     },
+    topology::Topology,
 };
 use sqlx::{Connection, PgConnection, PgPool};
 use std::{
@@ -90,7 +91,7 @@ pub struct Committer {
 
 impl Committer {
     /// Starts `tasks` committing tasks; they end when the last clone of the committer is dropped.
-    pub fn start(tasks: usize, pool: &PgPool, catalog: &Catalog, fence: &Fence) -> Self {
+    pub fn start(tasks: usize, pool: &PgPool, catalog: &Catalog, fence: &Fence, topology: Topology) -> Self {
         let (sender, receiver) = mpsc::channel(4 * BATCH_CAP);
         let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..tasks.max(1) {
@@ -98,6 +99,7 @@ impl Committer {
                 line: Line::new(pool.clone()),
                 catalog: catalog.clone(),
                 fence: fence.clone(),
+                topology,
                 receiver: receiver.clone(),
             };
             tokio::spawn(writer.run());

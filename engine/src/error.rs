@@ -253,4 +253,10 @@ pub enum DefinitionError {
         /// Step named.
         step: String,
     },
+    /// It limits its runs per key, which cannot be done on Citus.
+    #[error("{definition} limits its runs per key, and with topology = \"citus\" there are no limits")]
+    LimitOnCitus {
+        /// The definition, as `workflow@version`.
+        definition: String,
+    },
 }

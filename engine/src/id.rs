@@ -64,6 +64,11 @@ impl Bucket {
     pub const fn as_i16(self) -> i16 {
         self.0 as i16
     }
+
+    /// Reads the column's value; none if it is out of range, which a constraint rules out.
+    pub(crate) fn from_i16(value: i16) -> Option<Self> {
+        u8::try_from(value).ok().map(Self)
+    }
 }
 
 /// Id of one worker process; a process that was declared dead comes back under a new one.

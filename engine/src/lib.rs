@@ -33,6 +33,7 @@ pub mod scheduler;
 pub mod status;
 pub mod step;
 pub mod store;
+pub mod topology;
 pub mod transition;
 pub mod wakeup;
 pub mod wire;
@@ -47,6 +48,7 @@ pub use id::{Actor, Bucket, DefinitionId, Epoch, RunId, Seq, StepName, WorkerId}
 pub use projection::{Change, Projection};
 pub use retry::{Backoff, StepPolicy};
 pub use step::{Step, StepContext, StepError, StepOutcome};
+pub use topology::Topology;
 pub use transition::Arrival;
 pub use wire::{input, maybe, output};
 pub use workflow::Definition;

@@ -107,15 +107,15 @@ impl Line {
         }
     }
 
-    /// Keeps a connection for the next question: every question was answered. One that others wait for is given back, and
-    /// so is one on which the pool opened a transaction, for it does so whenever it lends one.
+    /// Keeps a connection for the next question: every question was answered. A second one is given back, and so is one
+    /// that others wait for, and one on which the pool opened a transaction, for it does so whenever it lends one.
     ///
     /// # Errors
     /// See [`Loan::give_back`].
     pub async fn keep(&self, connection: Loan) -> Result<(), StoreError> {
         let most = self.pool.options().get_max_connections();
         let wanted = self.pool.num_idle() == 0 && self.pool.size() >= most;
-        if wanted || connection.is_in_transaction() {
+        if wanted || connection.is_in_transaction() || self.kept.lock().is_some() {
             return connection.give_back().await;
         }
         drop(self.kept.replace(Some((connection, Instant::now()))));

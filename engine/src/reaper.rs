@@ -10,14 +10,15 @@ use crate::{
     error::{IllegalTransition, StoreError},
     event::{Event, Failure, LeaseExpired, StepRetried},
     history::{History, Stamp},
-    id::{Actor, RunId},
+    id::{Actor, Bucket, RunId},
     live_row::{Keeper, row_after},
     observe,
     store::{
         advance::Advance,
-        event,
+        bucket, event,
         lease::{self, Orphan},
     },
+    topology::Topology,
 };
 use chrono::TimeDelta;
 use sqlx::{Connection, PgConnection};
@@ -47,9 +48,35 @@ pub enum ReapError {
 ///
 /// # Errors
 /// If the database did not do it, or a log does not fold.
-pub async fn reap(connection: &mut PgConnection, catalog: &Catalog, clock: &Clock) -> Result<u64, ReapError> {
+pub async fn reap(
+    connection: &mut PgConnection,
+    catalog: &Catalog,
+    clock: &Clock,
+    topology: Topology,
+) -> Result<u64, ReapError> {
+    let taken = match topology {
+        Topology::Single => reap_from(connection, catalog, clock, None).await?,
+        Topology::Citus => {
+            let mut taken = 0;
+            for bucket in bucket::with_orphans(connection, &catalog.advertised()).await? {
+                taken += reap_from(connection, catalog, clock, Some(bucket)).await?;
+            }
+            taken
+        }
+    };
+    lease::bury(connection).await?;
+    Ok(taken)
+}
+
+/// Reaps in one transaction, from all buckets or from one.
+async fn reap_from(
+    connection: &mut PgConnection,
+    catalog: &Catalog,
+    clock: &Clock,
+    bucket: Option<Bucket>,
+) -> Result<u64, ReapError> {
     let mut transaction = connection.begin().await.map_err(StoreError::database("begin to reap"))?;
-    let orphans = lease::orphans(&mut transaction, &catalog.advertised(), BATCH).await?;
+    let orphans = lease::orphans(&mut transaction, &catalog.advertised(), BATCH, bucket).await?;
     let mut commits = Vec::with_capacity(orphans.len());
     for orphan in orphans {
         match prepare(&mut transaction, &orphan, catalog, clock).await {
@@ -59,7 +86,6 @@ pub async fn reap(connection: &mut PgConnection, catalog: &Catalog, clock: &Cloc
         }
     }
     let taken = write(&mut transaction, catalog, &commits).await?;
-    lease::bury(&mut transaction).await?;
     transaction.commit().await.map_err(StoreError::database("commit what was reaped"))?;
     observe::lease_expired(taken.len() as u64);
     announce(catalog, taken.iter().copied());

@@ -6,6 +6,7 @@ use crate::{
     client::EnqueueRequest,
     error::{ControlError, StoreError},
     id::{Actor, RunId},
+    loan::Loan,
     pooler::settle,
     status::RunStatus,
     store::{
@@ -130,12 +131,12 @@ pub async fn fire_due(client: &Client) -> Result<Vec<RunId>, ScheduleError> {
     let known: BTreeSet<&str> = client.catalog().iter().map(|definition| &*definition.id.workflow).collect();
     let known: Vec<String> = known.into_iter().map(str::to_owned).collect();
     let mut started = Vec::new();
-    let mut connection = client.pool().acquire().await.map_err(StoreError::database("connect"))?;
+    let mut connection = Loan::of(client.pool()).await?;
     // By way of a pooler all of them are committed together.
     while let Some(fired) = fire_next(client, &mut connection, &known).await? {
         started.extend(fired.run);
     }
-    settle(&mut connection).await?;
+    connection.give_back().await?;
     Ok(started)
 }
 

@@ -8,7 +8,7 @@ use ticketflow_engine::{
     event::Event,
     executor::Ended,
     status::{LiveState, RunStatus},
-    store::{claim, lease},
+    store::lease,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,12 +195,10 @@ async fn what_is_due_is_lined_up_but_for_what_is_locked() {
     }
     engine.advance_clock(seconds(10)).await;
     let transaction = lock(&engine, locked).await;
-    let mut connection = engine.connection().await;
-    let lined_up = tokio::time::timeout(seconds(10), claim::line_up(&mut connection));
-    assert_eq!(lined_up.await.expect("it waits for a lock").unwrap(), 1);
+    let lined_up = tokio::time::timeout(seconds(10), engine.line_up());
+    assert_eq!(lined_up.await.expect("it waits for a lock"), 1);
     transaction.rollback().await.unwrap();
-    assert_eq!(claim::line_up(&mut connection).await.unwrap(), 1);
-    drop(connection);
+    assert_eq!(engine.line_up().await, 1);
     engine.finish().await;
 }
 

@@ -6,12 +6,14 @@
 
 mod approvals;
 mod architecture;
+mod citus;
 mod command_line;
 mod commits;
 mod contract;
 mod control;
 mod definitions;
 mod diagnosis;
+mod distribution;
 mod durability;
 mod failover;
 mod happy_path;

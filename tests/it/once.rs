@@ -1,6 +1,6 @@
 //! Doing things once: equal requests make one run, and a step's SQL takes effect with its checkpoint.
 
-use crate::support::{Act, TestEngine, database, hand::HandWorker, proxy::Proxy, seconds};
+use crate::support::{Act, TestEngine, database, hand::HandWorker, proxy::Proxy, seconds, topology};
 use chrono::TimeDelta;
 use futures::future::join_all;
 use std::collections::BTreeSet;
@@ -9,10 +9,7 @@ use ticketflow_engine::{
     chain::Hash,
     client::EnqueueRequest,
     executor::Ended,
-    store::{
-        enqueue::{Enqueued, Guard},
-        stats,
-    },
+    store::enqueue::{Enqueued, Guard},
     wakeup::Wakeup,
 };
 
@@ -96,8 +93,7 @@ async fn expired_keys_are_swept_and_others_kept() {
     engine.client.enqueue(guarded("old", "roses")).await.unwrap();
     engine.advance_clock(seconds(3_601)).await;
     engine.client.enqueue(guarded("new", "roses")).await.unwrap();
-    let swept = stats::sweep_idempotency(&mut *engine.connection().await).await.unwrap();
-    assert_eq!(swept, 1);
+    assert_eq!(engine.sweep_idempotency().await, 1);
     assert!(matches!(engine.client.enqueue(guarded("new", "roses")).await.unwrap(), Enqueued::Replayed(_)));
     engine.finish().await;
 }
@@ -109,12 +105,13 @@ async fn a_run_acknowledged_while_its_key_expires_exists() {
     let first = engine.client.enqueue(guarded("order", "roses")).await.unwrap();
     let proxy = Proxy::before(&engine.url()).await;
     let pool = database::connect(&proxy.url(&engine.url())).await;
-    let client = Client::new(pool, engine.catalog.clone(), engine.clock.clone(), Wakeup::new(false));
+    let client =
+        Client::on(topology(), pool, engine.catalog.clone(), engine.clock.clone(), Wakeup::new(false));
     let gate = proxy.hold("FROM idempotency");
     let request = tokio::spawn(async move { client.enqueue(guarded("order", "roses")).await });
     gate.reached().await;
     engine.advance_clock(seconds(3_601)).await;
-    assert_eq!(stats::sweep_idempotency(&mut *engine.connection().await).await.unwrap(), 1);
+    assert_eq!(engine.sweep_idempotency().await, 1);
     gate.open();
     let second = request.await.unwrap().unwrap();
     assert!(matches!(second, Enqueued::Created(run) if run != first.run()));

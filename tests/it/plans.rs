@@ -6,6 +6,7 @@ use sqlx::{PgConnection, Row, postgres::PgRow};
 const CLAIM: &str = include_str!("../../engine/src/store/claim.sql");
 const OLDEST_READY: &str = include_str!("../../engine/src/store/oldest_ready.sql");
 const ADVANCE: &str = include_str!("../../engine/src/store/advance.sql");
+const ADVANCE_IN_BUCKET: &str = include_str!("../../engine/src/store/advance_in_bucket.sql");
 
 /// Live runs in all states, hardly any leased, with a header and one event each, as an overloaded system has them.
 async fn fill(connection: &mut PgConnection, runs: i32) {
@@ -73,7 +74,7 @@ async fn generic_plan(connection: &mut PgConnection, query: &str, parameters: us
 }
 
 /// The plan for a batch of `size` checkpoints, made for these very values.
-async fn advance_plan(connection: &mut PgConnection, size: usize) -> String {
+async fn advance_plan(connection: &mut PgConnection, statement: &str, size: usize) -> String {
     let literal = |value: &str, kind: &str| format!("array_fill({value}, ARRAY[{size}])::{kind}[]");
     let kinds = "smallint uuid bigint integer bigint integer text timestamptz text integer integer integer integer \
                  timestamptz bytea text text timestamptz integer smallint uuid integer bigint text text integer text \
@@ -85,7 +86,7 @@ async fn advance_plan(connection: &mut PgConnection, size: usize) -> String {
         "bytea" => literal("sha256('')", kind),
         _ => literal("1", kind),
     });
-    let mut query = format!("EXPLAIN {ADVANCE}");
+    let mut query = format!("EXPLAIN {statement}").replace("$32", "1");
     for (position, value) in values.enumerate().collect::<Vec<_>>().into_iter().rev() {
         query = query.replace(&format!("${}", position + 1), &value);
     }
@@ -118,20 +119,28 @@ async fn the_hot_statements_use_their_indexes_at_every_size() {
             let plans = [
                 ("the claim", claim_plan(&engine, &mut connection, Vec::new(), batch).await),
                 ("the claim of keys", claim_plan(&engine, &mut connection, keyed.clone(), batch).await),
-                ("advance", advance_plan(&mut connection, batch.try_into().unwrap()).await),
+                ("advance", advance_plan(&mut connection, ADVANCE, batch.try_into().unwrap()).await),
+                (
+                    "advance in a bucket",
+                    advance_plan(&mut connection, ADVANCE_IN_BUCKET, batch.try_into().unwrap()).await,
+                ),
             ];
             for (what, plan) in plans {
                 if size == 100_000 {
                     assert_indexed(&plan, what, &log);
                 }
-                let uses_leased = what == "advance" && plan.contains("live_runs_leased");
+                let uses_leased = what.starts_with("advance") && plan.contains("live_runs_leased");
                 assert!(!uses_leased, "advance reads the index on leased runs at {size}:\n{plan}");
             }
         }
-        let plan = generic_plan(&mut connection, ADVANCE, 31).await;
-        assert!(!plan.contains("live_runs_leased"), "{plan}");
+        for (statement, parameters) in [(ADVANCE, 31), (ADVANCE_IN_BUCKET, 32)] {
+            let plan = generic_plan(&mut connection, statement, parameters).await;
+            assert!(!plan.contains("live_runs_leased"), "{plan}");
+            if size == 100_000 {
+                assert_indexed(&plan, "advance, prepared,", &log);
+            }
+        }
         if size == 100_000 {
-            assert_indexed(&plan, "advance, prepared,", &log);
             assert_indexed(&generic_plan(&mut connection, CLAIM, 7).await, "the claim, prepared,", &log);
             assert_indexed(&generic_plan(&mut connection, OLDEST_READY, 0).await, "the health check", &log);
         }

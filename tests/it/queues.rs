@@ -12,10 +12,7 @@ use ticketflow_engine::{
     Catalog, RunId,
     client::EnqueueRequest,
     status::RunStatus,
-    store::{
-        claim,
-        limit::{self, QueueSettings},
-    },
+    store::limit::{self, QueueSettings},
     wakeup::{CHANNEL, Wakeup},
 };
 
@@ -161,7 +158,7 @@ async fn a_backlog_of_due_sleepers_lines_up_by_priority() {
     }
     let urgent = enqueue_urgent(&engine, "north", 1, Some(30)).await;
     engine.advance_clock(seconds(60)).await;
-    assert_eq!(claim::line_up(&mut *engine.connection().await).await.unwrap(), 21);
+    assert_eq!(engine.line_up().await, 21);
     assert_eq!(engine.hand("gardener").await.claim_one().await.id, urgent);
     engine.finish().await;
 }

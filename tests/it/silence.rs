@@ -1,6 +1,6 @@
 //! A network that swallows what is sent: no error, no answer. A worker waits no longer than its lease is sure to hold.
 
-use crate::support::{Act, Gate, TestEngine, database, proxy::Proxy, until};
+use crate::support::{Act, Gate, TestEngine, database, proxy::Proxy, topology, until};
 use std::{sync::Arc, time::Duration};
 use ticketflow_engine::{Client, RunId, executor::Ended, status::RunStatus, wakeup::Wakeup};
 
@@ -52,7 +52,8 @@ async fn a_new_run_that_one_connection_swallows_is_written_on_another() {
     let engine = TestEngine::builder().start().await;
     let proxy = Proxy::before(&engine.url()).await;
     let pool = database::connect(&proxy.url(&engine.url())).await;
-    let client = Client::new(pool, engine.catalog.clone(), engine.clock.clone(), Wakeup::new(false));
+    let client =
+        Client::on(topology(), pool, engine.catalog.clone(), engine.clock.clone(), Wakeup::new(false));
     let swallowed = proxy.hold("INSERT INTO live_runs");
     let enqueued = tokio::spawn(async move { client.enqueue(TestEngine::request("north")).await });
     swallowed.reached().await;

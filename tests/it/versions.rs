@@ -3,6 +3,7 @@
 use crate::support::{
     Script, TestEngine,
     greenhouse::{GREENHOUSE, at_once, greenhouse},
+    topology,
 };
 use std::collections::BTreeMap;
 use ticketflow_engine::{
@@ -83,7 +84,8 @@ async fn a_lost_run_of_an_unknown_version_is_left_to_processes_that_know_it() {
     drop(engine.hand("new").await.claim_one().await);
     engine.jump(engine.options.lease + crate::support::seconds(1)).await;
     let old = old_version(&engine.script);
-    let reaped = reaper::reap(&mut *engine.connection().await, &old, &engine.clock).await.unwrap();
+    let reaped =
+        reaper::reap(&mut *engine.connection().await, &old, &engine.clock, topology()).await.unwrap();
     assert_eq!((reaped, engine.live(run).await.state), (0, LiveState::Leased));
     assert_eq!(engine.reap().await, 1);
     engine.finish().await;

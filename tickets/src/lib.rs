@@ -6,6 +6,7 @@
 
 pub mod approval;
 mod clean;
+pub mod distribution;
 pub mod knowledge;
 pub mod language;
 pub mod observe;

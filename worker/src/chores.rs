@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 use ticketflow_engine::{
-    StoreError,
+    StoreError, Topology,
     loan::Loan,
     reaper::{self, ReapError},
     retention::{self, Retention},
@@ -113,6 +113,9 @@ impl Chores {
     }
 
     async fn due(&self) -> Result<lease::Chores, StoreError> {
+        if self.session.client.topology() == Topology::Citus {
+            return Ok(lease::Chores::PERHAPS);
+        }
         let mut connection = Loan::of(self.session.client.pool()).await?;
         let chores = lease::chores(&mut connection).await?;
         connection.give_back().await?;
@@ -136,7 +139,7 @@ impl Chores {
     async fn reap_once(&self) -> Result<u64, ReapError> {
         let client = &self.session.client;
         let mut connection = Loan::of(client.pool()).await?;
-        let runs = reaper::reap(&mut connection, client.catalog(), client.clock()).await?;
+        let runs = reaper::reap(&mut connection, client.catalog(), client.clock(), client.topology()).await?;
         connection.give_back().await?;
         Ok(runs)
     }
@@ -162,13 +165,23 @@ impl Chores {
     }
 
     async fn once(&self, chore: Chore) -> Result<u64, StoreError> {
+        let topology = self.session.client.topology();
         let mut connection = Loan::of(self.session.client.pool()).await?;
         let done = match chore {
             Chore::Unblock => limit::unblock_missed(&mut connection).await?,
-            Chore::LineUp => claim::line_up(&mut connection).await?,
-            Chore::SweepIdempotency => stats::sweep_idempotency(&mut connection).await?,
+            Chore::LineUp => match topology {
+                Topology::Single => claim::line_up(&mut connection).await?,
+                Topology::Citus => claim::line_up_by_bucket(&mut connection).await?,
+            },
+            Chore::SweepIdempotency => match topology {
+                Topology::Single => stats::sweep_idempotency(&mut connection).await?,
+                Topology::Citus => stats::sweep_idempotency_by_bucket(&mut connection).await?,
+            },
             Chore::CreatePartitions => stats::create_partitions(&mut connection).await?.unsigned_abs().into(),
-            Chore::SweepKeys => limit::sweep_keys(&mut connection).await?,
+            Chore::SweepKeys => match topology {
+                Topology::Single => limit::sweep_keys(&mut connection).await?,
+                Topology::Citus => 0,
+            },
             Chore::Retire => self.retire(&mut connection).await?,
         };
         connection.give_back().await?;

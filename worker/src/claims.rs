@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 use ticketflow_engine::{
-    StoreError,
+    StoreError, Topology,
     clock::random_fraction,
     executor::{DEADLINE_GRACE, Ended, ExecutorError},
     loan::Line,
@@ -193,24 +193,27 @@ impl Claims {
             deadline: client.catalog().longest_timeout() + DEADLINE_GRACE,
             keyed: &self.keyed,
         };
-        match self.settings.get(queue) {
-            Some(settings) if settings.paused => Ok(Claimed::default()),
-            Some(settings) if settings.max_leased.is_some() => {
-                let mut connection = self.line.loan().await?;
+        let settings = self.settings.get(queue);
+        if settings.is_some_and(|settings| settings.paused) {
+            return Ok(Claimed::default());
+        }
+        let is_limited = settings.is_some_and(|settings| settings.max_leased.is_some());
+        let mut connection = self.line.loan().await?;
+        let claimed = match (client.topology(), is_limited) {
+            (Topology::Single, false) => claim::claim(&mut connection, &request).await?,
+            (Topology::Single, true) => {
                 let begun = connection.begin().await;
                 let mut transaction = begun.map_err(StoreError::database("begin a claim"))?;
                 let claimed = claim::claim_limited(&mut transaction, &request).await?;
                 transaction.commit().await.map_err(StoreError::database("commit a claim"))?;
-                self.line.keep(connection).await?;
-                Ok(claimed)
+                claimed
             }
-            Some(_) | None => {
-                let mut connection = self.line.loan().await?;
-                let claimed = claim::claim(&mut connection, &request).await?;
-                self.line.keep(connection).await?;
-                Ok(claimed)
-            }
-        }
+            (Topology::Citus, false) => claim::claim_by_bucket(&mut connection, &request).await?,
+            // Said when the settings were read.
+            (Topology::Citus, true) => Claimed::default(),
+        };
+        self.line.keep(connection).await?;
+        Ok(claimed)
     }
 
     async fn refresh_settings(&mut self) -> Result<(), StoreError> {
@@ -220,6 +223,14 @@ impl Claims {
         let mut connection = self.line.loan().await?;
         let settings = limit::settings(&mut connection).await?;
         self.line.keep(connection).await?;
+        if self.session.client.topology() == Topology::Citus {
+            for queue in settings.iter().filter(|queue| queue.max_leased.is_some()) {
+                tracing::error!(
+                    queue = queue.name,
+                    "it has a limit, which Citus cannot keep: it hands out no run"
+                );
+            }
+        }
         self.settings = settings.into_iter().map(|queue| (queue.name.clone(), queue)).collect();
         self.settings_until = Some(Instant::now() + SETTINGS_FOR);
         Ok(())

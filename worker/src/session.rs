@@ -12,7 +12,7 @@ use std::{
 };
 use thiserror::Error;
 use ticketflow_engine::{
-    Actor, Client, Epoch, RunId, StoreError, WorkerId,
+    Actor, Client, DefinitionError, Epoch, RunId, StoreError, WorkerId,
     clock::entropy,
     committer::Committer,
     executor::Executor,
@@ -35,6 +35,9 @@ pub enum WorkerError {
     /// It could not make itself known.
     #[error("the worker could not register")]
     Register(#[source] StoreError),
+    /// A workflow asks for what its database cannot do.
+    #[error("the worker cannot run its workflows on this database")]
+    Workflows(#[source] DefinitionError),
 }
 
 /// Everything the tasks of a session share.
@@ -154,8 +157,9 @@ impl Held {
 /// Works until told to stop.
 ///
 /// # Errors
-/// If the database does not let the worker register at first. Outages are waited out.
+/// If the topology does not allow its workflows, or the database does not let it register at first. Outages are waited out.
 pub async fn run(client: Client, options: WorkerOptions, shutdown: Shutdown) -> Result<(), WorkerError> {
+    client.topology().check(client.catalog()).map_err(WorkerError::Workflows)?;
     let mut first = true;
     while !shutdown.stop.is_cancelled() {
         let session = match Session::open(&client, &options).await {
@@ -194,7 +198,8 @@ impl Session {
             .await
             .unwrap_or_else(|_| Err(StoreError::unanswered("register a worker")))?;
         let fence = Fence::open(sent, options.lease);
-        let committer = Committer::start(options.committers, client.pool(), client.catalog(), &fence);
+        let committer =
+            Committer::start(options.committers, client.pool(), client.catalog(), &fence, client.topology());
         let executor = Executor {
             catalog: client.catalog().clone(),
             committer,
@@ -303,10 +308,13 @@ impl Session {
     async fn hand_back(&self, runs: &[(RunId, Epoch)]) -> Result<(), StoreError> {
         let pool = self.client.pool();
         let mut connection = Loan::of(pool).await?;
-        let begun = connection.begin().await;
-        let mut transaction = begun.map_err(StoreError::database("begin to hand runs back"))?;
-        let count = lease::hand_back(&mut transaction, self.id, runs).await?;
-        transaction.commit().await.map_err(StoreError::database("commit runs handed back"))?;
+        let mut count = 0;
+        for part in self.client.topology().parts(runs.to_vec(), |(run, _)| run.bucket()) {
+            let begun = connection.begin().await;
+            let mut transaction = begun.map_err(StoreError::database("begin to hand runs back"))?;
+            count += lease::hand_back(&mut transaction, self.id, &part).await?;
+            transaction.commit().await.map_err(StoreError::database("commit runs handed back"))?;
+        }
         connection.give_back().await?;
         if count > 0 {
             self.client.wakeup().ready(pool, count);

@@ -58,7 +58,7 @@ async fn ask<T>(reading: impl Future<Output = Result<T, Problem>>) -> Option<T> 
 
 async fn vitals(state: &ApiState) -> Result<Vitals, Problem> {
     let mut connection = state.connection().await?;
-    let oldest_ready_seconds = stats::oldest_ready_seconds(&mut connection).await?;
+    let oldest_ready_seconds = stats::oldest_ready_seconds(&mut connection, state.client.topology()).await?;
     let workers = lease::count_alive(&mut connection).await?;
     Ok(Vitals { oldest_ready_seconds, workers })
 }

@@ -10,8 +10,10 @@ use crate::{
         control,
         enqueue::{self, Enqueued, NewRun},
     },
+    topology::{PARTS_AT_ONCE, Topology},
     wakeup::Wakeup,
 };
+use futures::stream::{self, StreamExt};
 use sqlx::{Connection, PgConnection, PgPool};
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -35,7 +37,7 @@ pub(super) struct Enqueuer {
 }
 
 impl Enqueuer {
-    pub(super) fn start(pool: &PgPool, catalog: &Catalog, wakeup: &Wakeup) -> Self {
+    pub(super) fn start(pool: &PgPool, catalog: &Catalog, wakeup: &Wakeup, topology: Topology) -> Self {
         let (sender, receiver) = mpsc::channel(4 * BATCH_CAP);
         let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..TASKS {
@@ -43,6 +45,7 @@ impl Enqueuer {
                 line: Line::new(pool.clone()),
                 catalog: catalog.clone(),
                 wakeup: wakeup.clone(),
+                topology,
                 receiver: receiver.clone(),
             };
             tokio::spawn(writer.run());
@@ -70,6 +73,7 @@ struct Writer {
     line: Line,
     catalog: Catalog,
     wakeup: Wakeup,
+    topology: Topology,
     receiver: Arc<Mutex<mpsc::Receiver<(NewRun, Reply)>>>,
 }
 
@@ -81,8 +85,11 @@ impl Writer {
             if batch.is_empty() && self.receiver.lock().await.recv_many(&mut batch, BATCH_CAP).await == 0 {
                 return;
             }
-            let (runs, waiting) = grouped(batch);
-            again = self.write(runs, waiting).await;
+            let parts = self.topology.parts(batch, |(run, _)| run.id.bucket());
+            let written = stream::iter(parts.into_iter().map(grouped))
+                .map(|(runs, waiting)| self.write(runs, waiting))
+                .buffer_unordered(PARTS_AT_ONCE);
+            again = written.concat().await;
         }
     }
 

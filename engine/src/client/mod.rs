@@ -15,6 +15,7 @@ use crate::{
     id::{Actor, RunId},
     pooler::settle,
     store::signal::{self, Sent},
+    topology::Topology,
     wakeup::Wakeup,
 };
 use enqueuer::Enqueuer;
@@ -28,14 +29,25 @@ pub struct Client {
     catalog: Catalog,
     clock: Clock,
     wakeup: Wakeup,
+    topology: Topology,
     enqueuer: Enqueuer,
 }
 
 impl Client {
     /// A client on a pool. Its group commit ends with its last clone.
     pub fn new(pool: PgPool, catalog: Catalog, clock: Clock, wakeup: Wakeup) -> Self {
-        let enqueuer = Enqueuer::start(&pool, &catalog, &wakeup);
-        Self { pool, catalog, clock, wakeup, enqueuer }
+        Self::on(Topology::Single, pool, catalog, clock, wakeup)
+    }
+
+    /// The same on a database of another topology.
+    pub fn on(topology: Topology, pool: PgPool, catalog: Catalog, clock: Clock, wakeup: Wakeup) -> Self {
+        let enqueuer = Enqueuer::start(&pool, &catalog, &wakeup, topology);
+        Self { pool, catalog, clock, wakeup, topology, enqueuer }
+    }
+
+    /// How its database is laid out.
+    pub const fn topology(&self) -> Topology {
+        self.topology
     }
 
     /// The workflows it knows.

@@ -13,7 +13,9 @@ use crate::{
     observe,
     retry::RECONNECT,
     store::advance::{self, Standing},
+    topology::{PARTS_AT_ONCE, Topology},
 };
+use futures::stream::{self, StreamExt};
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 use tokio::sync::{Mutex, mpsc};
 
@@ -27,6 +29,7 @@ pub(super) struct Writer {
     pub(super) line: Line,
     pub(super) catalog: Catalog,
     pub(super) fence: Fence,
+    pub(super) topology: Topology,
     pub(super) receiver: Arc<Mutex<mpsc::Receiver<Pending>>>,
 }
 
@@ -40,7 +43,8 @@ impl Writer {
                 return;
             }
             batch.sort_by_key(|pending| (pending.commit.advance.run.bucket(), pending.commit.advance.run));
-            self.write(batch).await;
+            let parts = self.topology.parts(batch, |pending| pending.commit.advance.run.bucket());
+            stream::iter(parts).for_each_concurrent(PARTS_AT_ONCE, |part| self.write(part)).await;
         }
     }
 

@@ -6,6 +6,7 @@ use crate::{
     event::EventRecord,
     id::{Epoch, RunId, Seq, StepName},
     status::{LiveState, RunStatus},
+    topology::only_bucket,
 };
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -187,48 +188,62 @@ pub async fn advance(
     Ok(moved.into_iter().filter_map(|item| usize::try_from(item - 1).ok()).collect())
 }
 
+/// One of the two texts of the statement, with what both are given.
+macro_rules! advance_query {
+    ($file:literal, $columns:ident, $events:ident $(, $bucket:expr)?) => {
+        sqlx::query_file_scalar!(
+            $file,
+            &$columns.bucket,
+            &$columns.id,
+            &$columns.epoch,
+            &$columns.seq,
+            &$columns.epoch_after,
+            &$columns.signals_seen as &[Option<i32>],
+            &$columns.state as &[Option<String>],
+            &$columns.wake_at as &[Option<DateTime<Utc>>],
+            &$columns.step as &[Option<String>],
+            &$columns.version as &[Option<i32>],
+            &$columns.seq_after,
+            &$columns.attempt as &[Option<i32>],
+            &$columns.crashes as &[Option<i32>],
+            &$columns.deadline_at as &[Option<DateTime<Utc>>],
+            &$columns.hash,
+            &$columns.status as &[Option<String>],
+            &$columns.error_code as &[Option<String>],
+            &$columns.finished_at as &[Option<DateTime<Utc>>],
+            &$events.item,
+            &$events.bucket,
+            &$events.run,
+            &$events.seq,
+            &$events.epoch,
+            &$events.kind,
+            &$events.step as &[Option<String>],
+            &$events.attempt,
+            &$events.actor,
+            &$events.payload,
+            &$events.duration_ms as &[Option<i32>],
+            &$events.at,
+            &$events.hash
+            $(, $bucket)?
+        )
+    };
+}
+
+/// Runs of one bucket are written by the statement that names it, which is the one for Citus.
 async fn execute(
     connection: &mut PgConnection,
     columns: &Columns,
     events: &EventColumns,
 ) -> Result<Vec<i64>, StoreError> {
-    sqlx::query_file_scalar!(
-        "src/store/advance.sql",
-        &columns.bucket,
-        &columns.id,
-        &columns.epoch,
-        &columns.seq,
-        &columns.epoch_after,
-        &columns.signals_seen as &[Option<i32>],
-        &columns.state as &[Option<String>],
-        &columns.wake_at as &[Option<DateTime<Utc>>],
-        &columns.step as &[Option<String>],
-        &columns.version as &[Option<i32>],
-        &columns.seq_after,
-        &columns.attempt as &[Option<i32>],
-        &columns.crashes as &[Option<i32>],
-        &columns.deadline_at as &[Option<DateTime<Utc>>],
-        &columns.hash,
-        &columns.status as &[Option<String>],
-        &columns.error_code as &[Option<String>],
-        &columns.finished_at as &[Option<DateTime<Utc>>],
-        &events.item,
-        &events.bucket,
-        &events.run,
-        &events.seq,
-        &events.epoch,
-        &events.kind,
-        &events.step as &[Option<String>],
-        &events.attempt,
-        &events.actor,
-        &events.payload,
-        &events.duration_ms as &[Option<i32>],
-        &events.at,
-        &events.hash,
-    )
-    .fetch_all(connection)
-    .await
-    .map_err(StoreError::database("advance runs"))
+    let written = match only_bucket(&columns.bucket) {
+        Some(bucket) => {
+            advance_query!("src/store/advance_in_bucket.sql", columns, events, bucket)
+                .fetch_all(connection)
+                .await
+        }
+        None => advance_query!("src/store/advance.sql", columns, events).fetch_all(connection).await,
+    };
+    written.map_err(StoreError::database("advance runs"))
 }
 
 /// What the database knows of a write that was refused or whose answer was lost.

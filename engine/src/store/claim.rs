@@ -5,6 +5,7 @@ use crate::{
     event::EventRecord,
     id::{Epoch, RunId, WorkerId},
     store::{
+        bucket::{self, Candidate},
         event::{self, EventRow},
         limit,
     },
@@ -171,6 +172,80 @@ async fn lease(
     .map_err(StoreError::database("claim runs"))
 }
 
+/// States from which a claim takes runs, as the texts of [`Candidate`]s found together.
+const READY: &[&str] = &["ready"];
+const DUE: &[&str] = &["sleeping", "waiting"];
+
+/// Leases up to `request.limit` runs bucket by bucket, each in a transaction of its own: the claim for Citus. The order
+/// of service decides which buckets are asked and for how many runs; where another worker was faster, the bucket gives
+/// the next ones it has.
+///
+/// # Errors
+/// See [`claim`].
+pub async fn claim_by_bucket(
+    connection: &mut PgConnection,
+    request: &ClaimRequest<'_>,
+) -> Result<Claimed, StoreError> {
+    let mut claimed = Claimed::default();
+    for (part, wanted) in parts(candidates(connection, request).await?, request.limit) {
+        let rows = lease_in_bucket(connection, request, part, wanted).await?;
+        claimed.runs.extend(gather(connection, rows).await?.runs);
+    }
+    Ok(claimed)
+}
+
+/// A bucket, and the states its candidates are in.
+type Part = (i16, &'static [&'static str]);
+
+async fn candidates(
+    connection: &mut PgConnection,
+    request: &ClaimRequest<'_>,
+) -> Result<Vec<(Candidate, &'static [&'static str])>, StoreError> {
+    let ClaimRequest { queue, definitions, limit, .. } = *request;
+    let ready = bucket::ready(connection, queue, definitions, limit).await?;
+    let due = bucket::due(connection, queue, definitions, limit).await?;
+    let ready = ready.into_iter().map(|candidate| (candidate, READY));
+    Ok(ready.chain(due.into_iter().map(|candidate| (candidate, DUE))).collect())
+}
+
+/// What to ask of each bucket, the bucket of the first to be served first.
+fn parts(mut candidates: Vec<(Candidate, &'static [&'static str])>, limit: i64) -> Vec<(Part, i64)> {
+    candidates.sort_unstable();
+    candidates.truncate(usize::try_from(limit).unwrap_or_default());
+    let mut parts: Vec<(Part, i64)> = Vec::new();
+    for (candidate, states) in candidates {
+        let part = (candidate.bucket, states);
+        match parts.iter_mut().find(|(known, _)| *known == part) {
+            Some((_, wanted)) => *wanted += 1,
+            None => parts.push((part, 1)),
+        }
+    }
+    parts
+}
+
+async fn lease_in_bucket(
+    connection: &mut PgConnection,
+    request: &ClaimRequest<'_>,
+    (bucket, states): Part,
+    limit: i64,
+) -> Result<Vec<ClaimedRow>, StoreError> {
+    let states: Vec<String> = states.iter().copied().map(str::to_owned).collect();
+    sqlx::query_file_as!(
+        ClaimedRow,
+        "src/store/claim_in_bucket.sql",
+        bucket,
+        request.queue,
+        request.definitions,
+        limit,
+        request.worker.as_uuid(),
+        interval(request.deadline),
+        &states,
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::database("claim runs of a bucket"))
+}
+
 /// Makes runs ready that have been due for more than a second. A claim takes sleepers by the time they were due; where
 /// there are more of them than it gets round to, they have to line up by priority like any others. Returns how many.
 ///
@@ -191,6 +266,33 @@ pub async fn line_up(connection: &mut PgConnection) -> Result<u64, StoreError> {
     .await
     .map_err(StoreError::database("line up runs that are due"))?;
     Ok(done.rows_affected())
+}
+
+/// The same, bucket by bucket: for Citus.
+///
+/// # Errors
+/// If the database did not do it; what was done in other buckets before stays done.
+pub async fn line_up_by_bucket(connection: &mut PgConnection) -> Result<u64, StoreError> {
+    let mut lined_up = 0;
+    for bucket in bucket::with_late(connection).await? {
+        let done = sqlx::query!(
+            "UPDATE live_runs AS run SET state = 'ready'
+             FROM (
+                 SELECT id FROM live_runs
+                 WHERE bucket = $1 AND state IN ('sleeping', 'waiting')
+                     AND wake_at <= engine_now() - interval '1 second'
+                 ORDER BY wake_at LIMIT 1000
+                 FOR UPDATE SKIP LOCKED
+             ) AS due
+             WHERE run.bucket = $1 AND run.id = due.id",
+            bucket.as_i16(),
+        )
+        .execute(&mut *connection)
+        .await
+        .map_err(StoreError::database("line up runs of a bucket"))?;
+        lined_up += done.rows_affected();
+    }
+    Ok(lined_up)
 }
 
 /// Groups the rows, one per event, by run. The log was read on the statement's snapshot, the run on its newest

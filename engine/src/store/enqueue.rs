@@ -148,36 +148,48 @@ pub async fn enqueue(connection: &mut PgConnection, runs: &[NewRun]) -> Result<V
     Ok(outcomes.into_iter().flatten().collect())
 }
 
+/// One of the two texts of the statement, with what both are given.
+macro_rules! enqueue_query {
+    ($file:literal, $columns:ident, $now:ident) => {
+        sqlx::query_file_scalar!(
+            $file,
+            &$columns.bucket,
+            &$columns.id,
+            &$columns.workflow,
+            &$columns.version,
+            &$columns.queue,
+            &$columns.priority,
+            &$columns.key as &[Option<String>],
+            &$columns.key_limit as &[Option<i32>],
+            &$columns.start_at as &[Option<DateTime<Utc>>],
+            &$columns.key_hash as &[Option<Vec<u8>>],
+            &$columns.request_hash as &[Option<Vec<u8>>],
+            &$columns.expires_at as &[Option<DateTime<Utc>>],
+            &$columns.parent as &[Option<uuid::Uuid>],
+            &$columns.parent_seq as &[Option<i32>],
+            &$columns.traceparent as &[Option<String>],
+            &$columns.step,
+            &$columns.actor,
+            &$columns.payload,
+            &$columns.at,
+            &$columns.hash,
+            $now,
+        )
+    };
+}
+
 /// Writes those of `runs` whose guard is free; returns which.
 async fn insert(connection: &mut PgConnection, runs: &[&NewRun]) -> Result<Vec<RunId>, StoreError> {
     let mut columns = Columns::default();
     runs.iter().for_each(|run| columns.push(run));
-    sqlx::query_file_scalar!(
-        "src/store/enqueue.sql",
-        &columns.bucket,
-        &columns.id,
-        &columns.workflow,
-        &columns.version,
-        &columns.queue,
-        &columns.priority,
-        &columns.key as &[Option<String>],
-        &columns.key_limit as &[Option<i32>],
-        &columns.start_at as &[Option<DateTime<Utc>>],
-        &columns.key_hash as &[Option<Vec<u8>>],
-        &columns.request_hash as &[Option<Vec<u8>>],
-        &columns.expires_at as &[Option<DateTime<Utc>>],
-        &columns.parent as &[Option<uuid::Uuid>],
-        &columns.parent_seq as &[Option<i32>],
-        &columns.traceparent as &[Option<String>],
-        &columns.step,
-        &columns.actor,
-        &columns.payload,
-        &columns.at,
-        &columns.hash,
-    )
-    .fetch_all(connection)
-    .await
-    .map_err(StoreError::database("enqueue runs"))
+    // By the clock that says when a key expires; Citus calls no function of its own here.
+    let now = columns.at.iter().max().copied();
+    let written = if columns.key.iter().any(Option::is_some) {
+        enqueue_query!("src/store/enqueue_keyed.sql", columns, now).fetch_all(connection).await
+    } else {
+        enqueue_query!("src/store/enqueue.sql", columns, now).fetch_all(connection).await
+    };
+    written.map_err(StoreError::database("enqueue runs"))
 }
 
 /// The run and request of a key that is held, by the key's hash.

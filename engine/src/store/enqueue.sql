@@ -16,7 +16,7 @@ WITH item AS (
     ORDER BY bucket, key_hash
     ON CONFLICT (bucket, key_hash) DO UPDATE
     SET run_id = EXCLUDED.run_id, request_hash = EXCLUDED.request_hash, expires_at = EXCLUDED.expires_at
-    WHERE held.expires_at <= engine_now()
+    WHERE held.expires_at <= $21
     RETURNING run_id
 ), fresh AS (
     SELECT * FROM item WHERE key_hash IS NULL OR id IN (SELECT run_id FROM guard)
@@ -31,14 +31,6 @@ WITH item AS (
 ), log AS (
     INSERT INTO run_events (bucket, run_id, seq, epoch, kind, step, attempt, actor, payload, at, hash)
     SELECT bucket, id, 0, 0, 'created', step, 0, actor, payload::json, at, hash FROM fresh
-), key AS (
-    INSERT INTO concurrency_keys AS known (key, max_leased)
-    SELECT concurrency_key, max(key_limit) FROM fresh
-    WHERE concurrency_key IS NOT NULL
-    GROUP BY concurrency_key
-    ORDER BY concurrency_key COLLATE "C"
-    -- Locked even where nothing changes: a counter is swept only while no run is being enqueued for it.
-    ON CONFLICT (key) DO UPDATE SET max_leased = EXCLUDED.max_leased
 ), live AS (
     INSERT INTO live_runs (
         bucket, id, workflow, version, queue, priority, concurrency_key, state, wake_at, step, seq, attempt, crashes,

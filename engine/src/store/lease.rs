@@ -2,8 +2,9 @@
 
 use crate::{
     error::StoreError,
-    id::{Epoch, RunId, WorkerId},
+    id::{Bucket, Epoch, RunId, WorkerId},
     store::{claim::interval, limit},
+    topology::only_bucket,
 };
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -58,10 +59,10 @@ pub async fn register(
     registration: &Registration,
     lease: Duration,
 ) -> Result<DateTime<Utc>, StoreError> {
-    sqlx::query_scalar!(
-        r#"INSERT INTO workers (id, name, queues, definitions, capacity, state, started_at, expires_at)
-           VALUES ($1, $2, $3, $4, $5, 'active', engine_now(), engine_now() + $6::interval)
-           RETURNING engine_now() AS "now!""#,
+    let expires_at = sqlx::query_scalar!(
+        "INSERT INTO workers (id, name, queues, definitions, capacity, state, started_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, 'active', engine_now(), engine_now() + $6::interval)
+         RETURNING expires_at",
         registration.id.as_uuid(),
         registration.name,
         &registration.queues,
@@ -71,7 +72,8 @@ pub async fn register(
     )
     .fetch_one(connection)
     .await
-    .map_err(StoreError::database("register a worker"))
+    .map_err(StoreError::database("register a worker"))?;
+    Ok(expires_at - lease)
 }
 
 /// Renews a worker's lease. `None`: it was declared dead, and whatever it held may be another's by now.
@@ -83,16 +85,18 @@ pub async fn heartbeat(
     worker: WorkerId,
     lease: Duration,
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
-    sqlx::query_scalar!(
-        r#"UPDATE workers SET expires_at = engine_now() + $2::interval
-           WHERE id = $1 AND expires_at > engine_now()
-           RETURNING engine_now() AS "now!""#,
+    // Citus returns no function's value; the time it was follows from the lease's end.
+    let expires_at = sqlx::query_scalar!(
+        "UPDATE workers SET expires_at = engine_now() + $2::interval
+         WHERE id = $1 AND expires_at > engine_now()
+         RETURNING expires_at",
         worker.as_uuid(),
         interval(lease),
     )
     .fetch_optional(connection)
     .await
-    .map_err(StoreError::database("renew a lease"))
+    .map_err(StoreError::database("renew a lease"))?;
+    Ok(expires_at.map(|expires_at| expires_at - lease))
 }
 
 /// The runs a worker holds, as the database sees it.
@@ -137,6 +141,38 @@ pub async fn deregister(connection: &mut PgConnection, worker: WorkerId) -> Resu
     Ok(())
 }
 
+/// The statement, and what follows the two conditions on a run's key: nothing, or that it is of one bucket.
+macro_rules! hand_back_query {
+    ($mine:literal, $run:literal, $($argument:expr),+) => {
+        sqlx::query!(
+            "WITH mine AS (
+                 -- Citus takes no clock in the COALESCE of an update.
+                 SELECT run.bucket, run.id, run.slots, coalesce(run.wake_at, engine_now()) AS wake_at
+                 FROM live_runs AS run
+                 JOIN unnest($1::smallint[], $2::uuid[], $3::bigint[]) AS item (bucket, id, epoch)
+                   ON run.bucket = item.bucket AND run.id = item.id AND run.epoch = item.epoch
+                 WHERE run.worker_id = $4" + $mine + "
+                 ORDER BY run.bucket, run.id
+                 FOR UPDATE OF run
+             )
+             UPDATE live_runs AS run
+             SET state = 'ready', wake_at = mine.wake_at, worker_id = NULL, deadline_at = NULL,
+                 slots = 0, epoch = run.epoch + 1, attempt = greatest(run.attempt - 1, 0)
+             FROM mine WHERE run.bucket = mine.bucket AND run.id = mine.id" + $run + "
+             RETURNING mine.slots, run.queue, run.concurrency_key",
+            $($argument),+
+        )
+        .map(|row| Freed { slots: row.slots, queue: row.queue, concurrency_key: row.concurrency_key })
+    };
+}
+
+/// What a run that was handed back no longer occupies.
+struct Freed {
+    slots: i16,
+    queue: String,
+    concurrency_key: Option<String>,
+}
+
 /// Hands runs back that the worker has not finished, without charging the attempt that was started. The step will
 /// start over elsewhere. Needs a transaction. Returns how many were handed back.
 ///
@@ -150,28 +186,23 @@ pub async fn hand_back(
     let buckets: Vec<i16> = runs.iter().map(|(run, _)| run.bucket().as_i16()).collect();
     let ids: Vec<uuid::Uuid> = runs.iter().map(|(run, _)| run.as_uuid()).collect();
     let epochs: Vec<i64> = runs.iter().map(|(_, epoch)| epoch.0).collect();
-    let rows = sqlx::query!(
-        "WITH mine AS (
-             SELECT run.bucket, run.id, run.slots FROM live_runs AS run
-             JOIN unnest($1::smallint[], $2::uuid[], $3::bigint[]) AS item (bucket, id, epoch)
-               ON run.bucket = item.bucket AND run.id = item.id AND run.epoch = item.epoch
-             WHERE run.worker_id = $4
-             ORDER BY run.bucket, run.id
-             FOR UPDATE OF run
-         )
-         UPDATE live_runs AS run
-         SET state = 'ready', wake_at = coalesce(run.wake_at, engine_now()), worker_id = NULL, deadline_at = NULL,
-             slots = 0, epoch = run.epoch + 1, attempt = greatest(run.attempt - 1, 0)
-         FROM mine WHERE run.bucket = mine.bucket AND run.id = mine.id
-         RETURNING mine.slots, run.queue, run.concurrency_key",
-        &buckets,
-        &ids,
-        &epochs,
-        worker.as_uuid(),
-    )
-    .fetch_all(&mut *connection)
-    .await
-    .map_err(StoreError::database("hand runs back"))?;
+    let mine = worker.as_uuid();
+    let rows = match only_bucket(&buckets) {
+        Some(bucket) => {
+            let query = hand_back_query!(
+                " AND run.bucket = $5",
+                " AND run.bucket = $5",
+                &buckets,
+                &ids,
+                &epochs,
+                mine,
+                bucket
+            );
+            query.fetch_all(&mut *connection).await
+        }
+        None => hand_back_query!("", "", &buckets, &ids, &epochs, mine).fetch_all(&mut *connection).await,
+    };
+    let rows = rows.map_err(StoreError::database("hand runs back"))?;
     let mut released = limit::Released::default();
     rows.iter().for_each(|row| released.add(row.slots, &row.queue, row.concurrency_key.as_deref()));
     limit::release(connection, &released).await?;
@@ -199,7 +230,35 @@ pub struct Orphan {
     pub overdue: bool,
 }
 
-/// Locks up to `limit` runs of these definitions whose worker is dead or whose step is past its deadline.
+/// The statement, and what follows its conditions: nothing, or that the run is of one bucket.
+macro_rules! orphans_query {
+    ($of:literal, $($argument:expr),+) => {
+        sqlx::query_as!(
+            Orphan,
+            r#"SELECT run.id AS "id: RunId", run.epoch AS "epoch: Epoch", run.attempt, run.slots, run.queue,
+                      run.concurrency_key,
+                      coalesce((SELECT name FROM workers WHERE id = run.worker_id), run.worker_id::text) AS "worker!",
+                      EXISTS (
+                          SELECT FROM workers WHERE id = run.worker_id AND expires_at > engine_now()
+                      ) AS "overdue!"
+               FROM live_runs AS run
+               -- No join with workers: a run that changed hands while its lock was waited for is judged by the worker
+               -- that has it then.
+               WHERE run.state = 'leased' AND run.workflow || '@' || run.version = ANY ($2)
+                   AND (
+                       NOT EXISTS (SELECT FROM workers WHERE id = run.worker_id AND expires_at > engine_now())
+                       OR run.deadline_at <= engine_now()
+                   )"# + $of + "
+               ORDER BY run.bucket, run.id
+               LIMIT $1
+               FOR UPDATE OF run SKIP LOCKED",
+            $($argument),+
+        )
+    };
+}
+
+/// Locks up to `limit` runs of these definitions whose worker is dead or whose step is past its deadline; of all
+/// buckets, or of one.
 ///
 /// # Errors
 /// If the database is out of reach.
@@ -207,32 +266,16 @@ pub async fn orphans(
     connection: &mut PgConnection,
     definitions: &[String],
     limit: i64,
+    bucket: Option<Bucket>,
 ) -> Result<Vec<Orphan>, StoreError> {
-    sqlx::query_as!(
-        Orphan,
-        r#"SELECT run.id AS "id: RunId", run.epoch AS "epoch: Epoch", run.attempt, run.slots, run.queue,
-                  run.concurrency_key,
-                  coalesce((SELECT name FROM workers WHERE id = run.worker_id), run.worker_id::text) AS "worker!",
-                  EXISTS (
-                      SELECT FROM workers WHERE id = run.worker_id AND expires_at > engine_now()
-                  ) AS "overdue!"
-           FROM live_runs AS run
-           -- No join with workers: a run that changed hands while its lock was waited for is judged by the worker
-           -- that has it then.
-           WHERE run.state = 'leased' AND run.workflow || '@' || run.version = ANY ($2)
-               AND (
-                   NOT EXISTS (SELECT FROM workers WHERE id = run.worker_id AND expires_at > engine_now())
-                   OR run.deadline_at <= engine_now()
-               )
-           ORDER BY run.bucket, run.id
-           LIMIT $1
-           FOR UPDATE OF run SKIP LOCKED"#,
-        limit,
-        definitions,
-    )
-    .fetch_all(connection)
-    .await
-    .map_err(StoreError::database("look for runs of dead workers"))
+    let found = match bucket.map(Bucket::as_i16) {
+        Some(bucket) => {
+            let query = orphans_query!(" AND run.bucket = $3", limit, definitions, bucket);
+            query.fetch_all(connection).await
+        }
+        None => orphans_query!("", limit, definitions).fetch_all(connection).await,
+    };
+    found.map_err(StoreError::database("look for runs of dead workers"))
 }
 
 /// Takes workers off the list that are dead and hold no run any more.
@@ -240,14 +283,21 @@ pub async fn orphans(
 /// # Errors
 /// If the database did not do it.
 pub async fn bury(connection: &mut PgConnection) -> Result<u64, StoreError> {
-    let done = sqlx::query!(
-        "DELETE FROM workers WHERE expires_at <= engine_now()
-         AND NOT EXISTS (SELECT FROM live_runs WHERE state = 'leased' AND worker_id = workers.id)",
-    )
-    .execute(connection)
-    .await
-    .map_err(StoreError::database("remove dead workers"))?;
-    Ok(done.rows_affected())
+    let failed = || StoreError::database("remove dead workers");
+    let dead = sqlx::query_scalar!("SELECT id FROM workers WHERE expires_at <= engine_now()");
+    let mut dead = dead.fetch_all(&mut *connection).await.map_err(failed())?;
+    if dead.is_empty() {
+        return Ok(0);
+    }
+    // Who is dead claims no more: what these hold now is all they ever will.
+    let holding = sqlx::query_scalar!(
+        r#"SELECT DISTINCT worker_id AS "worker_id!" FROM live_runs WHERE state = 'leased' AND worker_id = ANY ($1)"#,
+        &dead,
+    );
+    let holding = holding.fetch_all(&mut *connection).await.map_err(failed())?;
+    dead.retain(|worker| !holding.contains(worker));
+    let done = sqlx::query!("DELETE FROM workers WHERE id = ANY ($1)", &dead).execute(connection).await;
+    Ok(done.map_err(failed())?.rows_affected())
 }
 
 /// Every worker on the list, oldest first.
@@ -259,8 +309,11 @@ pub async fn list(connection: &mut PgConnection) -> Result<Vec<WorkerRow>, Store
         WorkerRow,
         r#"SELECT id AS "id: WorkerId", name, queues, definitions, capacity, state, started_at, expires_at,
                   expires_at > engine_now() AS "alive!",
-                  (SELECT count(*) FROM live_runs WHERE state = 'leased' AND worker_id = workers.id) AS "leased!"
-           FROM workers ORDER BY started_at, id"#,
+                  coalesce(held.runs, 0) AS "leased!"
+           FROM workers LEFT JOIN (
+               SELECT worker_id, count(*) AS runs FROM live_runs WHERE state = 'leased' GROUP BY worker_id
+           ) AS held ON held.worker_id = workers.id
+           ORDER BY started_at, id"#,
     )
     .fetch_all(connection)
     .await
@@ -292,6 +345,12 @@ pub struct Chores {
     pub line_up: bool,
     /// Idempotency keys have expired.
     pub sweep: bool,
+}
+
+impl Chores {
+    /// Whatever may be due on Citus, where no statement looks at all tables at once: each chore looks for itself. There
+    /// are no keys there for a run to be blocked by.
+    pub const PERHAPS: Self = Self { reap: true, schedule: true, unblock: false, line_up: true, sweep: true };
 }
 
 /// Looks, in one statement, what there is to do.

@@ -31,15 +31,16 @@ pub async fn send(
     actor: &Actor,
 ) -> Result<Option<Sent>, StoreError> {
     // The new row is made from `run` alone: PostgreSQL checks constraints on what it makes of the snapshot's version
-    // before it looks at the newest one, and a mixture of the two could break them.
+    // before it looks at the newest one, and a mixture of the two could break them. The clock is read beforehand, for
+    // Citus takes no function of it within CASE.
     let row = sqlx::query!(
         r#"WITH before AS (
-               SELECT state FROM live_runs WHERE bucket = $1 AND id = $2 FOR UPDATE
+               SELECT state, engine_now() AS now FROM live_runs WHERE bucket = $1 AND id = $2 FOR UPDATE
            ), woken AS (
                UPDATE live_runs AS run
                SET signal_count = run.signal_count + 1,
                    state = CASE run.state WHEN 'waiting' THEN 'ready' ELSE run.state END,
-                   wake_at = CASE run.state WHEN 'waiting' THEN engine_now() ELSE run.wake_at END
+                   wake_at = CASE run.state WHEN 'waiting' THEN before.now ELSE run.wake_at END
                FROM before
                WHERE run.bucket = $1 AND run.id = $2
                RETURNING run.signal_count, run.queue, before.state

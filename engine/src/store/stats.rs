@@ -1,6 +1,6 @@
 //! Depth and age of the queues, read from the live rows when somebody asks.
 
-use crate::error::StoreError;
+use crate::{error::StoreError, store::bucket, topology::Topology};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -57,15 +57,28 @@ pub async fn queue(connection: &mut PgConnection) -> Result<QueueStats, StoreErr
 }
 
 /// Age in seconds of the run that may be claimed and waits longest; 0 if there is none. Costs the same however many
-/// runs there are, unlike [`queue`], which counts them.
+/// runs there are, unlike [`queue`], which counts them; but on Citus every node reads those of its own that are ready.
 ///
 /// # Errors
 /// If the database is out of reach.
-pub async fn oldest_ready_seconds(connection: &mut PgConnection) -> Result<f64, StoreError> {
-    sqlx::query_file_scalar!("src/store/oldest_ready.sql")
-        .fetch_one(connection)
-        .await
-        .map_err(StoreError::database("find the oldest ready run"))
+pub async fn oldest_ready_seconds(
+    connection: &mut PgConnection,
+    topology: Topology,
+) -> Result<f64, StoreError> {
+    let found = match topology {
+        Topology::Single => {
+            sqlx::query_file_scalar!("src/store/oldest_ready.sql").fetch_one(connection).await
+        }
+        // No recursion over shards.
+        Topology::Citus => {
+            let oldest = sqlx::query_scalar!(
+                r#"SELECT coalesce(greatest(extract(epoch FROM engine_now() - min(wake_at)), 0), 0)::float8 AS "seconds!"
+                   FROM live_runs WHERE state = 'ready' OR state = 'sleeping' AND wake_at <= engine_now()"#,
+            );
+            oldest.fetch_one(connection).await
+        }
+    };
+    found.map_err(StoreError::database("find the oldest ready run"))
 }
 
 /// The database's clock.
@@ -93,6 +106,25 @@ pub async fn sweep_idempotency(connection: &mut PgConnection) -> Result<u64, Sto
     .await
     .map_err(StoreError::database("remove expired idempotency keys"))?;
     Ok(done.rows_affected())
+}
+
+/// The same, bucket by bucket: for Citus.
+///
+/// # Errors
+/// If the database did not do it; what was done in other buckets before stays done.
+pub async fn sweep_idempotency_by_bucket(connection: &mut PgConnection) -> Result<u64, StoreError> {
+    let mut swept = 0;
+    for bucket in bucket::with_expired_keys(connection).await? {
+        let done = sqlx::query!(
+            "DELETE FROM idempotency WHERE bucket = $1 AND expires_at <= engine_now()",
+            bucket.as_i16()
+        )
+        .execute(&mut *connection)
+        .await
+        .map_err(StoreError::database("remove a bucket's expired idempotency keys"))?;
+        swept += done.rows_affected();
+    }
+    Ok(swept)
 }
 
 /// Creates the partitions of this month and the two that follow. Returns how many were missing.

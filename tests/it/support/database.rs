@@ -3,7 +3,7 @@
 use super::{cluster, pgbouncer};
 use sqlx::{Connection, Executor, PgConnection, PgPool, migrate::Migrator, postgres::PgPoolOptions};
 use std::time::Duration;
-use ticketflow_engine::{chain::Hash, clock::entropy};
+use ticketflow_engine::{chain::Hash, clock::entropy, store::distribution};
 use ticketflow_tickets::knowledge;
 
 /// A test's database.
@@ -52,6 +52,23 @@ impl Schema {
         format!("template_{}", &Hash::of(&sources).to_string()[..16])
     }
 
+    fn parts(self) -> Vec<distribution::Schema> {
+        match self {
+            Self::Engine => vec![distribution::SCHEMA],
+            Self::Desk => vec![distribution::SCHEMA, ticketflow_tickets::distribution::SCHEMA],
+        }
+    }
+
+    /// Fills a database of a Citus cluster, and spreads it.
+    async fn fill_distributed(self, url: &str) {
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        connection.execute("CREATE EXTENSION citus").await.unwrap();
+        self.fill(url).await;
+        connection.execute("SELECT create_reference_table('test_clock')").await.unwrap();
+        distribution::distribute(&mut connection, &self.parts()).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
     async fn fill(self, url: &str) {
         let mut connection = PgConnection::connect(url).await.unwrap();
         self.migrator().run(&mut connection).await.unwrap();
@@ -71,6 +88,12 @@ impl Database {
 
     /// A fresh database on some server.
     pub(crate) async fn create_on(server: String, schema: Schema) -> Self {
+        if is_distributed() {
+            // A template's shards are not copied with it.
+            let database = Self::empty_on(server).await;
+            schema.fill_distributed(&database.url()).await;
+            return database;
+        }
         let mut admin = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
         let template = template(&server, &mut admin, schema).await;
         let name = format!("test_{:032x}", u128::from_be_bytes(entropy()));
@@ -149,6 +172,11 @@ impl Database {
 
 fn pool_options() -> PgPoolOptions {
     PgPoolOptions::new().max_connections(20).acquire_timeout(Duration::from_secs(20))
+}
+
+/// Whether the server is a Citus, and databases are to be spread over it.
+pub(crate) fn is_distributed() -> bool {
+    std::env::var_os("TICKETFLOW_TEST_DISTRIBUTED").is_some()
 }
 
 /// A pool as programs have it.

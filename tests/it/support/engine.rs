@@ -7,13 +7,13 @@ use super::{
     database::{self, Database},
     greenhouse::{GREENHOUSE, Order},
     pgbouncer::pooler,
-    until,
+    topology, until,
 };
 use serde_json::value::RawValue;
 use sqlx::{PgPool, pool::PoolConnection, postgres::types::PgInterval};
 use std::{collections::BTreeMap, time::Duration};
 use ticketflow_engine::{
-    Actor, Catalog, Client, Clock, RunId, StepName,
+    Actor, Catalog, Client, Clock, RunId, StepName, Topology,
     audit::{self, Bounds, Report},
     client::EnqueueRequest,
     event::{Event, EventRecord},
@@ -22,6 +22,7 @@ use ticketflow_engine::{
     reaper,
     status::{LiveState, RunStatus},
     store::{
+        claim,
         control::{self, LiveRow},
         enqueue::Enqueued,
         event, stats,
@@ -104,7 +105,8 @@ impl TestEngine {
     fn add_worker_on(&mut self, pool: PgPool) -> usize {
         let number = self.workers.len();
         let wakeup = Wakeup::new(self.notify);
-        let client = Client::new(pool.clone(), self.catalog.clone(), self.clock.clone(), wakeup);
+        let (catalog, clock) = (self.catalog.clone(), self.clock.clone());
+        let client = Client::on(topology(), pool.clone(), catalog, clock, wakeup);
         let options = WorkerOptions {
             name: format!("gardener-{number}"),
             listen: self.listen(),
@@ -124,7 +126,8 @@ impl TestEngine {
 
     /// A client as another process would have that knows these workflows.
     pub(crate) fn client_of(&self, catalog: Catalog) -> Client {
-        Client::new(self.client.pool().clone(), catalog, self.clock.clone(), Wakeup::new(self.notify))
+        let (pool, wakeup) = (self.client.pool().clone(), Wakeup::new(self.notify));
+        Client::on(topology(), pool, catalog, self.clock.clone(), wakeup)
     }
 
     /// A running worker.
@@ -278,7 +281,28 @@ impl TestEngine {
 
     /// Reaps once.
     pub(crate) async fn reap(&self) -> u64 {
-        reaper::reap(&mut *self.connection().await, &self.catalog, &self.clock).await.unwrap()
+        let mut connection = self.connection().await;
+        reaper::reap(&mut connection, &self.catalog, &self.clock, topology()).await.unwrap()
+    }
+
+    /// Lines up what has been due for a while.
+    pub(crate) async fn line_up(&self) -> u64 {
+        let mut connection = self.connection().await;
+        let lined_up = match topology() {
+            Topology::Single => claim::line_up(&mut connection).await,
+            Topology::Citus => claim::line_up_by_bucket(&mut connection).await,
+        };
+        lined_up.unwrap()
+    }
+
+    /// Removes idempotency keys that have expired.
+    pub(crate) async fn sweep_idempotency(&self) -> u64 {
+        let mut connection = self.connection().await;
+        let swept = match topology() {
+            Topology::Single => stats::sweep_idempotency(&mut connection).await,
+            Topology::Citus => stats::sweep_idempotency_by_bucket(&mut connection).await,
+        };
+        swept.unwrap()
     }
 
     async fn calibrate(&self) {

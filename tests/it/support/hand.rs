@@ -1,10 +1,10 @@
 //! A worker that does nothing by itself: the test claims, advances and crashes with it, step by step.
 
-use super::TestEngine;
+use super::{TestEngine, topology};
 use sqlx::{Connection, PgPool};
 use std::time::Instant;
 use ticketflow_engine::{
-    Actor, RunId, WorkerId,
+    Actor, RunId, Topology, WorkerId,
     clock::entropy,
     committer::Committer,
     executor::{Ended, Executor, ExecutorError},
@@ -51,7 +51,7 @@ impl TestEngine {
         let fence = Fence::open(Instant::now(), super::seconds(600));
         let executor = Executor {
             catalog: self.catalog.clone(),
-            committer: Committer::start(1, &pool, &self.catalog, &fence),
+            committer: Committer::start(1, &pool, &self.catalog, &fence, topology()),
             pool: pool.clone(),
             clock: self.clock.clone(),
             actor: Actor::new(&format!("worker:{name}")),
@@ -66,10 +66,13 @@ impl TestEngine {
 impl HandWorker {
     /// Claims up to `limit` runs.
     pub(crate) async fn claim(&self, limit: i64) -> Vec<LeasedRun> {
-        let mut connection = Loan::of(&self.pool).await.unwrap();
-        let claimed = claim::claim(&mut connection, &self.request(limit)).await.unwrap();
+        let (mut connection, request) = (Loan::of(&self.pool).await.unwrap(), self.request(limit));
+        let claimed = match topology() {
+            Topology::Single => claim::claim(&mut connection, &request).await,
+            Topology::Citus => claim::claim_by_bucket(&mut connection, &request).await,
+        };
         connection.give_back().await.unwrap();
-        claimed.runs
+        claimed.unwrap().runs
     }
 
     /// Claims up to `limit` runs from a queue with a limit.
@@ -82,7 +85,8 @@ impl HandWorker {
         claimed.runs
     }
 
-    fn request(&self, limit: i64) -> ClaimRequest<'_> {
+    /// What it asks for.
+    pub(crate) fn request(&self, limit: i64) -> ClaimRequest<'_> {
         ClaimRequest {
             worker: self.id,
             queue: "default",

@@ -13,6 +13,7 @@ pub(crate) mod hand;
 pub(crate) mod pgbouncer;
 pub(crate) mod proxy;
 pub(crate) mod script;
+pub(crate) mod statement;
 pub(crate) mod trial;
 
 pub(crate) use app::TestApp;
@@ -20,9 +21,18 @@ pub(crate) use engine::{TestEngine, seconds};
 pub(crate) use script::{Act, Call, Gate, Script};
 
 use std::time::Duration;
+use ticketflow_engine::Topology;
 
 /// Longest time a test waits for what must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Whether the engines under test go bucket by bucket: they do if `TICKETFLOW_TEST_TOPOLOGY` is `citus`.
+pub(crate) fn topology() -> Topology {
+    match std::env::var("TICKETFLOW_TEST_TOPOLOGY").as_deref() {
+        Ok("citus") => Topology::Citus,
+        Ok(_) | Err(_) => Topology::Single,
+    }
+}
 
 /// Waits until `holds` says so, asking again and again; fails once patience is over.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {

@@ -11,7 +11,7 @@ use crate::{approval::ApprovalRow, ticket::TicketRow};
 use serde::Serialize;
 use sqlx::{PgConnection, types::Json};
 use std::ops::Range;
-use ticketflow_engine::{Change, RunId, event::Event};
+use ticketflow_engine::{Change, RunId, event::Event, topology::only_bucket};
 use uuid::Uuid;
 
 /// A ticket's patch with its key.
@@ -125,25 +125,46 @@ async fn insert(connection: &mut PgConnection, rows: &[TicketRow]) -> Result<(),
     Ok(())
 }
 
+/// Tickets of one bucket are written by the statement that names it, which is the one for Citus.
 async fn update(connection: &mut PgConnection, patches: Vec<Keyed>) -> Result<(), sqlx::Error> {
-    sqlx::query_file!("src/projection/update.sql", Json(patches) as _).execute(connection).await?;
+    let buckets: Vec<i16> = patches.iter().map(|patch| patch.bucket).collect();
+    match only_bucket(&buckets) {
+        Some(bucket) => {
+            let query = sqlx::query_file!("src/projection/update_in_bucket.sql", Json(patches) as _, bucket);
+            query.execute(connection).await?
+        }
+        None => {
+            sqlx::query_file!("src/projection/update.sql", Json(patches) as _).execute(connection).await?
+        }
+    };
     Ok(())
 }
 
+/// The statement, and what follows its conditions: nothing, or that the request is of one bucket.
+macro_rules! close_query {
+    ($of:literal, $($argument:tt)+) => {
+        sqlx::query!(
+            "UPDATE approvals AS a
+             SET is_open = false, status = p.status, decided_at = p.decided_at, decided_by = p.decided_by,
+                 reason = p.reason, edited_response = p.edited_response
+             FROM jsonb_to_recordset($1) AS p (
+                 bucket smallint, ticket_id uuid, status text, decided_at timestamptz, decided_by text, reason text,
+                 edited_response text
+             )
+             WHERE a.bucket = p.bucket AND a.ticket_id = p.ticket_id AND a.is_open" + $of,
+            $($argument)+
+        )
+    };
+}
+
 async fn close(connection: &mut PgConnection, closings: Vec<Closing>) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "UPDATE approvals AS a
-         SET is_open = false, status = p.status, decided_at = p.decided_at, decided_by = p.decided_by,
-             reason = p.reason, edited_response = p.edited_response
-         FROM jsonb_to_recordset($1) AS p (
-             bucket smallint, ticket_id uuid, status text, decided_at timestamptz, decided_by text, reason text,
-             edited_response text
-         )
-         WHERE a.bucket = p.bucket AND a.ticket_id = p.ticket_id AND a.is_open",
-        Json(closings) as _,
-    )
-    .execute(connection)
-    .await?;
+    let buckets: Vec<i16> = closings.iter().map(|closing| closing.bucket).collect();
+    match only_bucket(&buckets) {
+        Some(bucket) => {
+            close_query!(" AND a.bucket = $2", Json(closings) as _, bucket).execute(connection).await?
+        }
+        None => close_query!("", Json(closings) as _).execute(connection).await?,
+    };
     Ok(())
 }
 

@@ -44,32 +44,30 @@ pub struct Latency {
 /// # Errors
 /// If the database is out of reach.
 pub async fn stats(connection: &mut PgConnection) -> Result<TicketStats, StoreError> {
+    // Summed up here: Citus has no grouping sets over shards, and there are few groups.
     let rows = sqlx::query!(
-        r#"SELECT status AS "status?", category AS "category?", priority AS "priority?",
-                  grouping(status, category, priority) AS "grouping!", count(*) AS "count!",
-                  count(*) FILTER (WHERE ai_fallback) AS "fallbacks!",
+        r#"SELECT status, category, priority, count(*) AS "count!", count(*) FILTER (WHERE ai_fallback) AS "fallbacks!",
                   coalesce(sum(tokens_input), 0)::bigint AS "tokens_input!",
                   coalesce(sum(tokens_output), 0)::bigint AS "tokens_output!",
                   coalesce(sum(cost_nanos), 0)::bigint AS "cost_nanos!"
-           FROM tickets
-           GROUP BY GROUPING SETS ((status), (category), (priority), ())"#,
+           FROM tickets GROUP BY status, category, priority"#,
     )
     .fetch_all(&mut *connection)
     .await
     .map_err(StoreError::database("count tickets"))?;
     let mut stats = TicketStats { latency: latency(connection).await?, ..TicketStats::default() };
+    let mut cost_nanos = 0;
     for row in rows {
-        if row.grouping == 0b111 {
-            stats.total = row.count;
-            stats.fallbacks = row.fallbacks;
-            stats.tokens_input = row.tokens_input;
-            stats.tokens_output = row.tokens_output;
-            stats.cost = dollars(row.cost_nanos);
-        }
-        stats.by_status.extend(row.status.map(|word| (word, row.count)));
-        stats.by_category.extend(row.category.map(|word| (word, row.count)));
-        stats.by_priority.extend(row.priority.map(|word| (word, row.count)));
+        stats.total += row.count;
+        stats.fallbacks += row.fallbacks;
+        stats.tokens_input += row.tokens_input;
+        stats.tokens_output += row.tokens_output;
+        cost_nanos += row.cost_nanos;
+        *stats.by_status.entry(row.status).or_default() += row.count;
+        row.category.into_iter().for_each(|word| *stats.by_category.entry(word).or_default() += row.count);
+        row.priority.into_iter().for_each(|word| *stats.by_priority.entry(word).or_default() += row.count);
     }
+    stats.cost = dollars(cost_nanos);
     Ok(stats)
 }
 

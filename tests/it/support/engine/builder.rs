@@ -5,6 +5,7 @@ use crate::support::{
     Act, Call, Script,
     database::{Database, Schema},
     greenhouse::{at_once, greenhouse},
+    topology,
 };
 use sqlx::PgPool;
 use std::time::Duration;
@@ -88,7 +89,8 @@ impl Builder {
             None => Catalog::new([greenhouse(1, &script, policy).build().unwrap()]).unwrap(),
         };
         let clock = Clock::default();
-        let client = Client::new(way_in, catalog.clone(), clock.clone(), Wakeup::new(self.notify));
+        let wakeup = Wakeup::new(self.notify);
+        let client = Client::on(topology(), way_in, catalog.clone(), clock.clone(), wakeup);
         let (options, notify) = (self.options, self.notify);
         let mut engine = TestEngine {
             database,
