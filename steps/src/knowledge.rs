@@ -10,5 +10,5 @@ use ticketflow_tickets::{
 pub(crate) async fn articles(library: &Library, research: &Research) -> Result<Vec<Article>, StoreError> {
     let ids: Vec<ArticleId> = research.articles.iter().map(|hit| hit.article_id.clone()).collect();
     let articles = library.get(&ids).await?;
-    Ok(articles.into_iter().map(|stored| stored.article).collect())
+    Ok(articles.iter().map(|stored| stored.article.clone()).collect())
 }

@@ -93,7 +93,7 @@ impl Research {
         let ids = [format!("{usual}-{language}"), usual.to_owned()].map(|id| ArticleId::parse(&id).ok());
         let ids: Vec<ArticleId> = ids.into_iter().flatten().collect();
         let Some(article) = self.0.library.get(&ids).await?.into_iter().next() else { return Ok(()) };
-        let article = article.article;
+        let article = &article.article;
         let why = format!("usually answers {}", matter.extraction.issue_type);
         match hits.iter_mut().find(|hit| hit.article_id == article.id) {
             Some(hit) => {
@@ -101,9 +101,9 @@ impl Research {
                 hit.why = format!("{why}; {}", hit.why);
             }
             None => hits.push(ArticleHit {
-                article_id: article.id,
-                title: article.title,
-                snippet: article.summary,
+                article_id: article.id.clone(),
+                title: article.title.clone(),
+                snippet: article.summary.clone(),
                 score: Fraction::clamped(2.0 * USUAL),
                 why,
             }),
@@ -114,9 +114,10 @@ impl Research {
 }
 
 fn hit(found: Found) -> ArticleHit {
+    let article = &found.article.article;
     ArticleHit {
-        article_id: found.article.article.id,
-        title: found.article.article.title,
+        article_id: article.id.clone(),
+        title: article.title.clone(),
         snippet: found.snippet,
         score: found.score,
         why: found.why,

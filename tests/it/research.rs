@@ -73,7 +73,7 @@ async fn the_library_sees_articles_come_change_and_go() {
         let found = library.search(search).await.unwrap();
         // The second try, for words that are nearly alike, asks the database itself.
         let held = found.into_iter().filter(|found| found.why.starts_with("shares"));
-        held.map(|found| found.article.article.title).collect::<Vec<_>>()
+        held.map(|found| found.article.article.title.clone()).collect::<Vec<_>>()
     };
     assert!(titles().await.is_empty());
     let page = |title: &str| {

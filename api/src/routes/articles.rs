@@ -87,7 +87,7 @@ struct Hit {
 
 impl From<Found> for Hit {
     fn from(found: Found) -> Self {
-        let article = found.article.article;
+        let article = found.article.article.clone();
         Self {
             article_id: article.id,
             title: article.title,

@@ -49,7 +49,7 @@ struct Held {
 #[derive(Debug)]
 struct Contents {
     mark: Mark,
-    articles: Vec<StoredArticle>,
+    articles: Vec<Arc<StoredArticle>>,
     places: HashMap<ArticleId, usize>,
     lexemes: HashMap<String, usize>,
     /// By lexeme: the articles it stands in and its rank there.
@@ -103,10 +103,11 @@ impl Library {
     ///
     /// # Errors
     /// If the database is out of reach or a row is corrupt.
-    pub async fn get(&self, ids: &[ArticleId]) -> Result<Vec<StoredArticle>, StoreError> {
+    pub async fn get(&self, ids: &[ArticleId]) -> Result<Vec<Arc<StoredArticle>>, StoreError> {
         let contents = self.contents().await?;
         if contents.mark.articles > MOST_ARTICLES {
-            return super::store::get(&mut *self.connection().await?, ids).await;
+            let articles = super::store::get(&mut *self.connection().await?, ids).await?;
+            return Ok(articles.into_iter().map(Arc::new).collect());
         }
         let places = ids.iter().filter_map(|id| contents.places.get(id));
         Ok(places.map(|place| contents.articles[*place].clone()).collect())
@@ -161,7 +162,7 @@ impl Contents {
         }
         for article in articles(connection).await? {
             contents.places.insert(article.article.id.clone(), contents.articles.len());
-            contents.articles.push(article);
+            contents.articles.push(Arc::new(article));
         }
         for (id, lexeme, rank) in postings(connection).await? {
             let place = ArticleId::parse(&id).ok().and_then(|id| contents.places.get(&id).copied());

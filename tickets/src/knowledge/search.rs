@@ -11,6 +11,7 @@ use super::{
 use crate::{language::Language, taxonomy::Category, triage::Fraction};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use std::sync::Arc;
 use ticketflow_engine::StoreError;
 
 /// What is looked for.
@@ -30,7 +31,7 @@ pub struct Search<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
     /// The article.
-    pub article: StoredArticle,
+    pub article: Arc<StoredArticle>,
     /// How well it fits.
     pub score: Fraction,
     /// What made it fit, in words a support agent understands.
@@ -84,7 +85,7 @@ pub async fn search(connection: &mut PgConnection, search: Search<'_>) -> Result
 
 /// An article, the words that it shares with what is looked for, and what that is worth.
 pub(super) struct Fit {
-    pub(super) article: StoredArticle,
+    pub(super) article: Arc<StoredArticle>,
     pub(super) shared: Vec<String>,
     pub(super) points: f64,
 }
@@ -124,7 +125,8 @@ impl TryFrom<Row> for Fit {
             source: row.source,
             updated_at: row.updated_at,
         };
-        Ok(Self { article: StoredArticle::try_from(article)?, shared: row.shared, points: row.points })
+        let article = Arc::new(StoredArticle::try_from(article)?);
+        Ok(Self { article, shared: row.shared, points: row.points })
     }
 }
 

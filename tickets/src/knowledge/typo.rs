@@ -3,6 +3,7 @@
 use super::{id::ArticleId, search::Found, store::get};
 use crate::triage::Fraction;
 use sqlx::PgConnection;
+use std::sync::Arc;
 use ticketflow_engine::StoreError;
 
 /// The statement is checked when it runs and not when it compiles: the extension need not be there.
@@ -40,7 +41,7 @@ pub(super) async fn search(
             // A word that is nearly the same is worth half of one that is.
             score: Fraction::clamped(likeness / 2.0),
             why: format!("has a word that is nearly {word}"),
-            article,
+            article: Arc::new(article),
         })
     });
     Ok(found.collect())

@@ -3,7 +3,7 @@
 use super::error::{FieldError, FieldErrorCode};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// Brings `raw` into the form it is kept in, or says why it may not be kept.
 fn tidy(field: &str, raw: &str, max_chars: usize, allowed: &[char]) -> Result<String, FieldError> {
@@ -11,7 +11,7 @@ fn tidy(field: &str, raw: &str, max_chars: usize, allowed: &[char]) -> Result<St
         let detail = format!("must not contain the control character U+{:04X}", u32::from(control));
         return Err(FieldError::at(field, FieldErrorCode::InvalidCharacter, detail));
     }
-    let text: String = raw.trim().nfc().collect();
+    let text = nfc(raw.trim());
     if text.chars().all(is_invisible) {
         return Err(FieldError::at(field, FieldErrorCode::Blank, "must not be blank"));
     }
@@ -21,6 +21,11 @@ fn tidy(field: &str, raw: &str, max_chars: usize, allowed: &[char]) -> Result<St
         return Err(FieldError::at(field, FieldErrorCode::TooLong, detail));
     }
     Ok(text)
+}
+
+/// Every step reads the text anew, which is in this form already.
+fn nfc(text: &str) -> String {
+    if is_nfc_quick(text.chars()) == IsNormalized::Yes { text.to_owned() } else { text.nfc().collect() }
 }
 
 /// White space, or one of the characters that take no room: a text of these alone is blank.
