@@ -15,6 +15,8 @@ use ticketflow_worker::WorkerOptions;
 
 /// Most runs one worker advances at once.
 const MOST_CAPACITY: u64 = 10_000;
+/// Hours for which an idempotency key holds unless told otherwise.
+const DEFAULT_IDEMPOTENCY_HOURS: u32 = 24;
 /// Longest retention that can be asked for, in days.
 const MOST_RETENTION: u64 = 36_500;
 /// Where the API listens unless told otherwise.
@@ -101,6 +103,13 @@ impl File {
         within("worker.poll_ms", self.worker.poll_ms, 10, 60_000)?;
         within("worker.capacity", self.worker.capacity.map(|capacity| capacity as u64), 1, MOST_CAPACITY)?;
         within("worker.retention_days", self.worker.retention_days.map(u64::from), 1, MOST_RETENTION)?;
+        let window = u64::from(self.server.idempotency_hours.unwrap_or(DEFAULT_IDEMPOTENCY_HOURS));
+        if let Some(days) = self.worker.retention_days.filter(|days| u64::from(*days) * 24 < window) {
+            anyhow::bail!(
+                "worker.retention_days = {days} in the configuration file is less than the {window} hours for which \
+                 idempotency keys hold: a repeated request would make a second ticket"
+            );
+        }
         within("database.max_connections", self.database.max_connections.map(u64::from), 4, 1_000)?;
         within("server.idempotency_hours", self.server.idempotency_hours.map(u64::from), 1, 8_760)?;
         for (step, section) in &self.steps {

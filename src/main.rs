@@ -20,7 +20,7 @@ use http::Api;
 use output::{Format, say};
 use std::process::ExitCode;
 
-/// Steps allocate many small pieces on many threads; the system's allocator spent a sixth of their time on it.
+/// Steps allocate many small pieces on many threads: with the system's allocator that was a quarter of their time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

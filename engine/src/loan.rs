@@ -11,6 +11,8 @@ use tokio::{sync::Notify, task::AbortHandle};
 
 /// How long a task keeps a connection that it has no use for.
 const KEPT_UNUSED: Duration = Duration::from_millis(50);
+/// How long a task keeps a connection before the pool has a look at it: by then it may go to the wrong server.
+const KEPT_AT_MOST: Duration = Duration::from_secs(1);
 /// How long a connection has to show that it still works.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
@@ -19,6 +21,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Loan {
     connection: PoolConnection<Postgres>,
+    since: Instant,
     answered: bool,
 }
 
@@ -29,7 +32,7 @@ impl Loan {
     /// If there is none to be had.
     pub async fn of(pool: &PgPool) -> Result<Self, StoreError> {
         let connection = pool.acquire().await.map_err(StoreError::database("connect"))?;
-        Ok(Self { connection, answered: false })
+        Ok(Self { connection, since: Instant::now(), answered: false })
     }
 
     /// Returns it to its pool, which may have opened a transaction for it: that is committed now. Until this has said so,
@@ -108,14 +111,16 @@ impl Line {
     }
 
     /// Keeps a connection for the next question: every question was answered. A second one is given back, and so is one
-    /// that others wait for, and one on which the pool opened a transaction, for it does so whenever it lends one.
+    /// that others wait for or that was kept for long, and one on which the pool opened a transaction, for it does so
+    /// whenever it lends one.
     ///
     /// # Errors
     /// See [`Loan::give_back`].
     pub async fn keep(&self, connection: Loan) -> Result<(), StoreError> {
         let most = self.pool.options().get_max_connections();
         let wanted = self.pool.num_idle() == 0 && self.pool.size() >= most;
-        if wanted || connection.is_in_transaction() || self.kept.lock().is_some() {
+        let outdated = connection.since.elapsed() > KEPT_AT_MOST;
+        if wanted || outdated || connection.is_in_transaction() || self.kept.lock().is_some() {
             return connection.give_back().await;
         }
         drop(self.kept.replace(Some((connection, Instant::now()))));

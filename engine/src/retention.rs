@@ -7,25 +7,21 @@
 use crate::{
     Catalog,
     error::StoreError,
-    projection::Projection,
-    store::retention::{self, BUCKETS, Retired},
+    store::retention::{self, Retired},
 };
 use sqlx::{Connection, PgConnection};
-use std::{sync::Arc, time::Duration};
-
-/// Buckets swept at a time: seconds, for a month of a million runs.
-const BUCKETS_AT_ONCE: i16 = 16;
+use std::time::Duration;
 
 /// What a look at what is kept led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retention {
     /// Nothing is older than it has to be.
     Kept,
-    /// A month was dropped, or some of its traces: there may be more.
+    /// A month was dropped, or its traces in one bucket: there may be more.
     Dropped,
 }
 
-/// Drops one month that ended longer than `keep` ago, or some of the traces of one that was dropped.
+/// Drops one month that ended longer than `keep` ago, or the traces in one bucket of one that was dropped.
 ///
 /// # Errors
 /// If the database did not do it; what was done stays done.
@@ -47,20 +43,16 @@ async fn sweep(
     catalog: &Catalog,
     retired: &Retired,
 ) -> Result<(), StoreError> {
-    let end = BUCKETS.min(retired.next_bucket + BUCKETS_AT_ONCE);
-    let projections: Vec<&Arc<dyn Projection>> =
-        catalog.iter().filter_map(|definition| definition.projection.as_ref()).collect();
-    for bucket in retired.next_bucket..end {
-        let mut transaction =
-            connection.begin().await.map_err(StoreError::database("begin to forget dropped runs"))?;
-        retention::sweep_bucket(&mut transaction, bucket, &retired.ids).await?;
-        for projection in &projections {
-            projection
-                .forget(&mut transaction, bucket, &retired.ids)
-                .await
-                .map_err(StoreError::database("make a projection forget dropped runs"))?;
-        }
-        transaction.commit().await.map_err(StoreError::database("forget dropped runs"))?;
+    let bucket = retired.next_bucket;
+    let mut transaction =
+        connection.begin().await.map_err(StoreError::database("begin to forget dropped runs"))?;
+    retention::sweep_bucket(&mut transaction, bucket, &retired.ids).await?;
+    for projection in catalog.iter().filter_map(|definition| definition.projection.as_ref()) {
+        projection
+            .forget(&mut transaction, bucket, &retired.ids)
+            .await
+            .map_err(StoreError::database("make a projection forget dropped runs"))?;
     }
-    retention::swept(connection, &retired.ids, end).await
+    transaction.commit().await.map_err(StoreError::database("forget dropped runs"))?;
+    retention::swept(connection, &retired.ids, bucket + 1).await
 }

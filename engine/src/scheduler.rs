@@ -131,13 +131,16 @@ pub async fn fire_due(client: &Client) -> Result<Vec<RunId>, ScheduleError> {
     let known: BTreeSet<&str> = client.catalog().iter().map(|definition| &*definition.id.workflow).collect();
     let known: Vec<String> = known.into_iter().map(str::to_owned).collect();
     let mut started = Vec::new();
-    let mut connection = Loan::of(client.pool()).await?;
-    // By way of a pooler all of them are committed together.
-    while let Some(fired) = fire_next(client, &mut connection, &known).await? {
-        started.extend(fired.run);
+    loop {
+        // One connection each: by way of a pooler, what is done on one is committed together.
+        let mut connection = Loan::of(client.pool()).await?;
+        let fired = fire_next(client, &mut connection, &known).await?;
+        connection.give_back().await?;
+        match fired {
+            Some(fired) => started.extend(fired.run),
+            None => return Ok(started),
+        }
     }
-    connection.give_back().await?;
-    Ok(started)
 }
 
 /// A schedule whose time had come, and what that started.

@@ -16,10 +16,10 @@ COMMENT ON COLUMN retirements.dropped_at IS 'When';
 COMMENT ON COLUMN retirements.next_bucket IS 'First bucket in which rows that name these runs may be left; 256: none are';
 
 -- Drops the partitions of the oldest month that ended before `before` and holds no live run; returns whether there was
--- one. Parents are locked before their partitions, as every statement does, so that none can meet it in a deadlock, and
--- only once all that takes time is done: while they are locked, nothing moves.
+-- one. While the parents are locked nothing moves: what takes time is done before, each of the four locks is waited for
+-- no longer than lock_timeout, and a month that is not dropped after all gives them back at once.
 CREATE FUNCTION retire_month(before timestamptz) RETURNS boolean
-    LANGUAGE plpgsql SET lock_timeout = '1s' AS $$
+    LANGUAGE plpgsql SET lock_timeout = '200ms' AS $$
 DECLARE
     child text;
     month timestamp;
@@ -37,18 +37,25 @@ BEGIN
         lowest := uuid_at(month AT TIME ZONE 'UTC');
         highest := uuid_at((month + interval '1 month') AT TIME ZONE 'UTC');
         EXIT WHEN highest > uuid_at(before);
+        -- The log of such a month went to the default partition, which keeps its rows.
+        CONTINUE WHEN to_regclass('run_events_' || child) IS NULL;
+        CONTINUE WHEN EXISTS (SELECT FROM live_runs WHERE id >= lowest AND id < highest);
         EXECUTE format('SELECT count(*) FROM %I', 'runs_' || child) INTO held;
         BEGIN
             LOCK TABLE ONLY runs, ONLY run_events IN ACCESS EXCLUSIVE MODE;
             EXECUTE format('LOCK TABLE %I, %I IN ACCESS EXCLUSIVE MODE', 'runs_' || child, 'run_events_' || child);
-            -- A run may be resumed as long as its header is there: looked for under the lock.
-            CONTINUE WHEN EXISTS (SELECT FROM live_runs WHERE id >= lowest AND id < highest);
+            -- As long as its header was there a run may have been resumed. Raised, for that takes the locks back.
+            IF EXISTS (SELECT FROM live_runs WHERE id >= lowest AND id < highest) THEN
+                RAISE EXCEPTION USING ERRCODE = 'TF001', MESSAGE = 'it holds a run that was resumed';
+            END IF;
             EXECUTE format('DROP TABLE %I, %I', 'runs_' || child, 'run_events_' || child);
-            INSERT INTO retirements (low, high, runs, dropped_at) VALUES (lowest, highest, held, engine_now());
+            INSERT INTO retirements AS known (low, high, runs, dropped_at)
+            VALUES (lowest, highest, held, engine_now())
+            ON CONFLICT (low) DO UPDATE
+            SET runs = known.runs + EXCLUDED.runs, dropped_at = EXCLUDED.dropped_at, next_bucket = 0;
             RETURN true;
-        EXCEPTION WHEN lock_not_available THEN
-            RAISE WARNING 'the partitions of month % are in use and were not dropped', child;
-            RETURN false;
+        EXCEPTION WHEN lock_not_available OR deadlock_detected OR SQLSTATE 'TF001' THEN
+            RAISE WARNING 'month % was not dropped: %', child, SQLERRM;
         END;
     END LOOP;
     RETURN false;

@@ -42,7 +42,7 @@ async fn migrate(args: &MigrateArgs, config: &Config, home: &Home) -> anyhow::Re
     };
     say(&format!("{} applied; the schema is up to date{ahead}", counted(before.pending, "migration")));
     if args.distribute {
-        distribute(&home.database.connect(2).await?.pool, config.topology()).await?;
+        distribute(&home.database.direct()?.connect(2).await?.pool, config.topology()).await?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::{
 };
 use anyhow::Context as _;
 use futures::FutureExt as _;
+use sqlx::PgPool;
 use std::net::SocketAddr;
 use ticketflow_api::{ApiSettings, ApiState};
 use ticketflow_engine::Client;
@@ -66,7 +67,7 @@ async fn serve_both(
     schema::migrate(&home.database).await?;
     let client = client(config, &home.database).await?;
     let state = ApiState::new(client.clone(), api_settings(config), metrics, shutdown.stop.clone());
-    let options = WorkerOptions { listen: home.database.listening().await?, ..config.worker(args) };
+    let options = WorkerOptions { listen: listening(config, &home.database).await?, ..config.worker(args) };
     let worker = ticketflow_worker::run(client, options, shutdown.clone());
     // A worker that ends by itself could not even register: the API alone would take what nobody works on.
     let worker = worker.inspect(|_| shutdown.stop.cancel());
@@ -99,8 +100,18 @@ pub(crate) async fn worker(args: WorkerCommand, config: &Config) -> anyhow::Resu
     }
     let database = Home::find(config)?;
     let client = client(config, &database).await?;
-    let options = WorkerOptions { listen: database.listening().await?, ..config.worker(&args.worker) };
+    let options =
+        WorkerOptions { listen: listening(config, &database).await?, ..config.worker(&args.worker) };
     Ok(ticketflow_worker::run(client, options, shutdown).await?)
+}
+
+/// Where a worker listens, if not where everything else goes: nowhere if nobody notifies.
+async fn listening(config: &Config, database: &Database) -> anyhow::Result<Option<PgPool>> {
+    if !config.notify() {
+        return Ok(None);
+    }
+    let advice = "direct_url, where workers listen for wake-ups, cannot be reached; without them, notify = false, they poll";
+    database.listening().await.context(advice)
 }
 
 async fn client(config: &Config, database: &Database) -> anyhow::Result<Client> {

@@ -5,7 +5,6 @@ mod pooling;
 mod primary;
 
 use crate::{config::Config, exit::Exit};
-use anyhow::Context as _;
 use backon::{ExponentialBuilder, Retryable};
 use log::LevelFilter;
 use primary::Primary;
@@ -56,11 +55,6 @@ impl Database {
     /// The URL; it may carry a password.
     pub(crate) fn url(&self) -> &str {
         &self.url
-    }
-
-    /// How to connect, to the first of its hosts.
-    pub(crate) fn options(&self) -> anyhow::Result<PgConnectOptions> {
-        self.hosts()?.into_iter().next().context("DATABASE_URL names no host")
     }
 
     /// How to connect to each of its hosts.

@@ -185,6 +185,16 @@ fn a_statement_for_one_bucket_differs_from_that_for_many_by_naming_it_alone() {
     assert_eq!(update, words(include_str!("../../tickets/src/projection/update.sql")));
 }
 
+#[test]
+fn the_enqueue_of_runs_with_keys_differs_from_the_other_by_their_counters_alone() {
+    let keyed = include_str!("../../engine/src/store/enqueue_keyed.sql");
+    let (before, counters) = keyed.split_once("), key AS (").unwrap();
+    let (_, after) = counters.split_once("), live AS (").unwrap();
+    let (_, before) = before.split_once('\n').unwrap();
+    let rest = format!("{before}), live AS ({after}");
+    assert_eq!(rest, include_str!("../../engine/src/store/enqueue.sql"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_key_begins_with_the_bucket_and_every_table_is_placed() {
     let database = Database::create(Schema::Desk).await;

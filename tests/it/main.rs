@@ -19,6 +19,7 @@ mod failover;
 mod happy_path;
 mod health;
 mod leases;
+mod lines;
 mod locks;
 mod model;
 mod once;

@@ -2,7 +2,10 @@
 
 use crate::support::{Act, TestEngine, until};
 use serde_json::{json, value::to_raw_value};
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
 use ticketflow_engine::{
     RunId,
     client::EnqueueRequest,
@@ -91,7 +94,48 @@ async fn a_resumed_run_keeps_its_month() {
     engine.finish().await;
 }
 
-/// Statements that read the month keep it for the time being: they are not made to wait for long, nor is anybody else.
+/// The resume that has not been committed yet is waited for, and seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_being_resumed_keeps_its_month() {
+    let engine = TestEngine::builder().workers(1).script(|_| Act::Fail).start().await;
+    let failed = engine.enqueue().await;
+    engine.ends(failed, RunStatus::Failed).await;
+    let other = engine.enqueue().await;
+    engine.ends(other, RunStatus::Failed).await;
+    engine.advance_clock(100 * DAY).await;
+    stats::create_partitions(&mut *engine.connection().await).await.unwrap();
+    let mut resume = engine.pool.begin().await.unwrap();
+    let copy = "INSERT INTO live_runs (bucket, id, workflow, version, queue, priority, state, step, seq, attempt, crashes,
+            epoch, last_hash)
+        SELECT r.bucket, r.id, workflow, version, queue, priority, 'paused', 'plan', seq, 0, 0, 9, hash
+        FROM runs AS r JOIN run_events AS e ON e.run_id = r.id WHERE r.id = $1 ORDER BY seq DESC LIMIT 1";
+    sqlx::query(copy).bind(failed.as_uuid()).execute(&mut *resume).await.unwrap();
+    let given_up = AtomicBool::new(false);
+    let retiring = async {
+        retire(&engine, 30 * DAY).await;
+        given_up.store(true, Ordering::Relaxed);
+    };
+    let resuming = async {
+        until("retention waits for the resume, or has given up", || async {
+            count(&engine, "pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'").await > 0
+                || given_up.load(Ordering::Relaxed)
+        })
+        .await;
+        resume.commit().await.unwrap();
+    };
+    tokio::join!(retiring, resuming);
+    assert_eq!(engine.status(failed).await, RunStatus::Failed, "its header is there");
+    assert_eq!(engine.status(other).await, RunStatus::Failed);
+    sqlx::query("DELETE FROM live_runs WHERE id = $1")
+        .bind(failed.as_uuid())
+        .execute(&engine.pool)
+        .await
+        .unwrap();
+    engine.finish().await;
+}
+
+/// Statements that read the month keep it for the time being, and those that write are not held up for longer than a
+/// second.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_month_that_is_being_read_is_dropped_another_time() {
     let engine = TestEngine::builder().workers(1).start().await;
@@ -101,7 +145,13 @@ async fn a_month_that_is_being_read_is_dropped_another_time() {
     stats::create_partitions(&mut *engine.connection().await).await.unwrap();
     let mut reader = engine.pool.begin().await.unwrap();
     sqlx::query("SELECT FROM run_events").fetch_all(&mut *reader).await.unwrap();
-    assert_eq!(retire(&engine, 30 * DAY).await, 0);
+    let (dropped, waited) = tokio::join!(retire(&engine, 30 * DAY), async {
+        let started = Instant::now();
+        engine.enqueue().await;
+        started.elapsed()
+    });
+    assert_eq!(dropped, 0);
+    assert!(waited < Duration::from_secs(5), "held up for {waited:?}, on however busy a machine");
     reader.commit().await.unwrap();
     assert!(retire(&engine, 30 * DAY).await > 0);
     engine.finish().await;

@@ -4,7 +4,6 @@
 //! comes first; no chore that fails, or has much to catch up on, keeps another from being done.
 
 use crate::session::{Session, pause};
-use sqlx::PgConnection;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -36,7 +35,6 @@ enum Chore {
     SweepIdempotency,
     CreatePartitions,
     SweepKeys,
-    Retire,
 }
 
 impl Chore {
@@ -47,7 +45,6 @@ impl Chore {
             Self::SweepIdempotency => "sweep idempotency keys",
             Self::CreatePartitions => "create partitions",
             Self::SweepKeys => "sweep concurrency keys",
-            Self::Retire => "drop months that are kept no longer",
         }
     }
 
@@ -59,8 +56,6 @@ impl Chore {
             Self::LineUp => 20,
             // Keys expire as fast as they once came, which is thousands a second.
             Self::SweepIdempotency => 100,
-            // A year of months, each with its traces.
-            Self::Retire => 12 * 17,
         }
     }
 }
@@ -74,6 +69,7 @@ impl Chores {
     pub(crate) async fn run(self, ended: CancellationToken) {
         let interval = self.session.options.lease / 3;
         let mut upkeep_due = Instant::now();
+        let mut retiring = false;
         loop {
             if self.session.fence.is_open(Instant::now()) {
                 self.look().await;
@@ -81,7 +77,10 @@ impl Chores {
                     upkeep_due = Instant::now() + UPKEEP_EVERY;
                     self.catch_up(Chore::CreatePartitions).await;
                     self.catch_up(Chore::SweepKeys).await;
-                    self.catch_up(Chore::Retire).await;
+                    retiring = true;
+                }
+                if retiring {
+                    retiring = self.retire(interval / 2).await;
                 }
             }
             if !pause(&ended, interval).await {
@@ -182,18 +181,39 @@ impl Chores {
                 Topology::Single => limit::sweep_keys(&mut connection).await?,
                 Topology::Citus => 0,
             },
-            Chore::Retire => self.retire(&mut connection).await?,
         };
         connection.give_back().await?;
         Ok(done)
     }
 
-    async fn retire(&self, connection: &mut PgConnection) -> Result<u64, StoreError> {
-        let Some(keep) = self.session.options.retention else { return Ok(0) };
-        Ok(match retention::retire(connection, self.session.client.catalog(), keep).await? {
-            Retention::Kept => 0,
-            Retention::Dropped => FULL_BATCH,
-        })
+    /// Drops what is kept no longer for at most some `time`: taking over from the dead comes first. Returns whether there
+    /// may be more.
+    async fn retire(&self, time: Duration) -> bool {
+        let started = Instant::now();
+        while started.elapsed() < time {
+            match self.in_time(self.retire_once()).await {
+                Ok(Retention::Dropped) => {}
+                Ok(Retention::Kept) => return false,
+                Err(error) => {
+                    failed("drop what is kept no longer", &error);
+                    return true;
+                }
+            }
+        }
+        true
+    }
+
+    async fn retire_once(&self) -> Result<Retention, StoreError> {
+        let client = &self.session.client;
+        // What drops partitions that are spread over a cluster was never tried on one.
+        let Some(keep) = self.session.options.retention.filter(|_| client.topology() == Topology::Single)
+        else {
+            return Ok(Retention::Kept);
+        };
+        let mut connection = Loan::of(client.pool()).await?;
+        let done = retention::retire(&mut connection, client.catalog(), keep).await?;
+        connection.give_back().await?;
+        Ok(done)
     }
 
     /// Waits for the database while this worker's lease holds.

@@ -32,7 +32,11 @@ async fn headers(connection: &mut PgConnection, report: &mut Report) -> Result<(
     }
     let keys = sqlx::query!(
         r#"SELECT held.run_id AS "run_id: RunId" FROM idempotency AS held
-           WHERE NOT EXISTS (SELECT FROM runs WHERE bucket = held.bucket AND id = held.run_id)"#,
+           WHERE NOT EXISTS (SELECT FROM runs WHERE bucket = held.bucket AND id = held.run_id)
+               -- Dropped by retention, and about to be forgotten here too.
+               AND NOT EXISTS (
+                   SELECT FROM retirements WHERE next_bucket < 256 AND held.run_id >= low AND held.run_id < high
+               )"#,
     )
     .fetch_all(connection)
     .await

@@ -16,6 +16,7 @@ use crate::{
     topology::{PARTS_AT_ONCE, Topology},
 };
 use futures::stream::{self, StreamExt};
+use sqlx::Connection as _;
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 use tokio::sync::{Mutex, mpsc};
 
@@ -129,7 +130,14 @@ impl Writer {
                 Some(Ok(Standing::MovedOn { signal_count })) => {
                     answer(pending, Committed::MovedOn { signal_count });
                 }
-                Some(Err(error)) if !error.is_transient() => answer(pending, verdict(&error)),
+                Some(Err(error)) if !error.is_transient() => {
+                    answer(pending, verdict(&error));
+                    // The transaction that the pool opened ended with it; a fresh connection answers for the others.
+                    if connection.is_in_transaction() {
+                        left.extend(batch);
+                        return left;
+                    }
+                }
                 // Nor will this connection answer for the others.
                 None | Some(Err(_)) => {
                     left.push(pending);

@@ -308,7 +308,8 @@ async fn gather(connection: &mut PgConnection, rows: Vec<ClaimedRow>) -> Result<
         };
         match whole {
             Ok(log) => claimed.runs.push(LeasedRun { log, ..run }),
-            Err(error) if error.is_transient() => return Err(error),
+            // A question that failed may have taken the claim back with it.
+            Err(error @ StoreError::Database { .. }) => return Err(error),
             // It stays leased until its deadline, so that it keeps no other run of its queue from being served.
             Err(error) => {
                 tracing::error!(run.id = %run.id, error = &error as &dyn std::error::Error, "a log cannot be read");

@@ -76,7 +76,10 @@ pub(crate) async fn run(args: BenchArgs, format: Option<Format>, config: &Config
     }
     let json = output::as_json("bench", args.json, format)?;
     let home = Home::find_or_open(config).await?;
-    let printed = measured(&args, json, &home.database).await;
+    let printed = match home.database.direct() {
+        Ok(database) => measured(&args, json, &database).await,
+        Err(error) => Err(error),
+    };
     home.close().await?;
     printed
 }
@@ -120,7 +123,8 @@ async fn on_scratch_database<T>(
         .execute(&server)
         .await
         .context("cannot create a scratch database; bench needs a role that may")?;
-    let outcome = measure(database.options()?.database(&scratch)).await;
+    let options = (*server.connect_options()).clone();
+    let outcome = measure(options.database(&scratch)).await;
     sqlx::query(AssertSqlSafe(format!("DROP DATABASE {scratch} WITH (FORCE)"))).execute(&server).await?;
     outcome
 }

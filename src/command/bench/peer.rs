@@ -47,7 +47,8 @@ pub(crate) enum Mode {
 }
 
 pub(super) async fn run(mode: Mode, config: &Config) -> anyhow::Result<()> {
-    let options = Home::find(config)?.options()?;
+    let server = Home::find(config)?.direct()?.connect(2).await?.pool;
+    let options = (*server.connect_options()).clone();
     let pool = connect(options.clone()).await?;
     let capacity = if let Mode::Work { capacity } = mode { capacity } else { 1 };
     let bench = Bench::new(pool, options, capacity);
@@ -76,10 +77,17 @@ async fn work(bench: &Bench) -> anyhow::Result<()> {
     out("READY")?;
     let mut input = tokio::io::stdin();
     let mut byte = [0; 1];
+    let mut done = 0;
     loop {
         tokio::select! {
             _ = input.read(&mut byte) => break,
-            () = tokio::time::sleep(REPORT_EVERY) => out(&format!("C {}", completed(bench).await?))?,
+            () = tokio::time::sleep(REPORT_EVERY) => {
+                // An idle worker is asked nothing, so that what it asks itself can be counted.
+                if done < bench.progress.last_steps() {
+                    done = completed(bench).await?;
+                }
+                out(&format!("C {done}"))?;
+            }
         }
     }
     shutdown.request();

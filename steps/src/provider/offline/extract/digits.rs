@@ -24,6 +24,10 @@ impl<'a> NearDigits<'a> {
             if bytes.get(at + 1).is_some_and(u8::is_ascii_digit) {
                 continue;
             }
+            // Text without white space is read once, not once for each of its numbers.
+            if stretches.last().is_some_and(|last| at < last.end && is_reached(&text[at + 1..last.end])) {
+                continue;
+            }
             let number =
                 bytes[..at].iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |before| before + 1);
             let start = number - reach(text[..number].chars().rev());
@@ -40,6 +44,11 @@ impl<'a> NearDigits<'a> {
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &'a str)> {
         self.stretches.iter().map(|range| (range.start, &self.text[range.clone()]))
     }
+}
+
+/// Whether what follows a number goes past what it reaches: then it adds nothing to a stretch that ends there.
+fn is_reached(following: &str) -> bool {
+    following.chars().filter(|c| c.is_alphanumeric()).nth(REACH).is_some()
 }
 
 /// Bytes of `chars` up to the first white space behind [`REACH`] letters and digits.
@@ -71,5 +80,12 @@ mod tests {
         assert_eq!(NearDigits::of("12.50 € or 13 €").iter().collect::<Vec<_>>(), [(0, "12.50 € or 13 €")]);
         assert_eq!(NearDigits::of(&format!("1 {} 2", "word ".repeat(40))).iter().count(), 2);
         assert_eq!(NearDigits::of("no number").iter().count(), 0);
+        let unbroken = format!("{} and {}", "1a".repeat(200), "words ".repeat(60));
+        let near = NearDigits::of(&unbroken);
+        let [(0, stretch)] = near.iter().collect::<Vec<_>>()[..] else { panic!("{near:?}") };
+        assert!(
+            stretch.starts_with(&"1a".repeat(200)) && stretch.ends_with("words words words"),
+            "{stretch}"
+        );
     }
 }
