@@ -301,10 +301,9 @@ async fn advance(
         Ok(Ended::Interrupted) => {
             session.held.drop_run(id, epoch);
             if !shutdown.stop.is_cancelled() {
-                crate::session::log_failure(
-                    session.hand_back_dropped().await,
-                    "a run was not handed back yet",
-                );
+                // Boxed, for it is large, and every run in hand would carry it along.
+                let handed_back = Box::pin(session.hand_back_dropped()).await;
+                crate::session::log_failure(handed_back, "a run was not handed back yet");
             }
         }
         Err(error @ ExecutorError::Illegal(_)) => {

@@ -101,16 +101,17 @@ impl Executor {
             if stop.is_cancelled() {
                 return Ok(Ended::Interrupted);
             }
-            let outcome = match self.next(&held).await? {
+            let outcome = match Box::pin(self.next(&held)).await? {
                 Next::Call(arrival) => match self.call(&held, arrival, abort).await {
                     Some(outcome) => outcome,
                     None if abort.is_cancelled() => return Ok(Ended::Interrupted),
                     None => return Ok(Ended::Fenced),
                 },
                 Next::Write(outcome) => outcome,
-                Next::Rest { wake_at } => return self.rest(held, wake_at).await,
+                Next::Rest { wake_at } => return Box::pin(self.rest(held, wake_at)).await,
             };
-            if let Some(ended) = self.record(&mut held, outcome).await? {
+            // Boxed, for it is large: a run whose step takes its time has no use for it.
+            if let Some(ended) = Box::pin(self.record(&mut held, outcome)).await? {
                 return Ok(ended);
             }
         }
