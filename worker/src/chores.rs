@@ -3,7 +3,10 @@
 //! One statement looks whether there is anything to do, so that an idle system hardly asks. Taking over from the dead
 //! comes first; no chore that fails, or has much to catch up on, keeps another from being done.
 
-use crate::session::{Session, pause};
+use crate::{
+    pacing::BEATS_PER_LEASE,
+    session::{Session, pause},
+};
 use sqlx::PgConnection;
 use std::{
     sync::Arc,
@@ -72,7 +75,7 @@ impl Chores {
 
     /// Does chores until `ended`.
     pub(crate) async fn run(self, ended: CancellationToken) {
-        let interval = self.session.options.lease / 3;
+        let interval = self.session.options.lease / BEATS_PER_LEASE;
         let mut upkeep_due = Instant::now();
         loop {
             if self.session.fence.is_open(Instant::now()) {
