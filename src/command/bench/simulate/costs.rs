@@ -9,32 +9,35 @@ use std::time::Duration;
 #[derive(Debug, Clone, Serialize, clap::Args)]
 #[command(next_help_heading = "What is simulated takes, in microseconds")]
 pub(super) struct Costs {
-    /// A claim, whatever it brings
-    #[arg(long, value_name = "US", default_value_t = 300, requires = "simulate")]
+    /// A claim that brings nothing
+    #[arg(long, value_name = "US", default_value_t = 40, requires = "simulate")]
+    empty_claim_us: u64,
+    /// A claim that brings runs
+    #[arg(long, value_name = "US", default_value_t = 170, requires = "simulate")]
     claim_us: u64,
     /// Each run that it brings
-    #[arg(long, value_name = "US", default_value_t = 40, requires = "simulate")]
+    #[arg(long, value_name = "US", default_value_t = 28, requires = "simulate")]
     claim_row_us: u64,
     /// Each run locked by another claim that it steps over
     #[arg(long, value_name = "US", default_value_t = 2, requires = "simulate")]
     skip_row_us: u64,
     /// On several nodes, each of the two looks on each node for buckets that have runs
-    #[arg(long, value_name = "US", default_value_t = 200, requires = "simulate")]
+    #[arg(long, value_name = "US", default_value_t = 100, requires = "simulate")]
     look_us: u64,
     /// A commit of results
-    #[arg(long, value_name = "US", default_value_t = 200, requires = "simulate")]
+    #[arg(long, value_name = "US", default_value_t = 165, requires = "simulate")]
     advance_us: u64,
     /// Each result in it
-    #[arg(long, value_name = "US", default_value_t = 20, requires = "simulate")]
+    #[arg(long, value_name = "US", default_value_t = 24, requires = "simulate")]
     advance_row_us: u64,
     /// A commit of new runs
-    #[arg(long, value_name = "US", default_value_t = 200, requires = "simulate")]
+    #[arg(long, value_name = "US", default_value_t = 220, requires = "simulate")]
     enqueue_us: u64,
     /// Each run in it
-    #[arg(long, value_name = "US", default_value_t = 60, requires = "simulate")]
+    #[arg(long, value_name = "US", default_value_t = 27, requires = "simulate")]
     enqueue_row_us: u64,
     /// Small statements: a heartbeat, a look for chores, a wake-up
-    #[arg(long, value_name = "US", default_value_t = 100, requires = "simulate")]
+    #[arg(long, value_name = "US", default_value_t = 20, requires = "simulate")]
     small_us: u64,
     /// The wait for the disk at a commit, which takes no core
     #[arg(long, value_name = "US", default_value_t = 150, requires = "simulate")]
@@ -49,7 +52,8 @@ pub(super) struct Costs {
 
 impl Costs {
     pub(super) fn claim(&self, runs: usize, skipped: usize) -> Duration {
-        micros(self.claim_us) + times(self.claim_row_us, runs) + times(self.skip_row_us, skipped)
+        let found = if runs == 0 { self.empty_claim_us } else { self.claim_us };
+        micros(found) + times(self.claim_row_us, runs) + times(self.skip_row_us, skipped)
     }
 
     pub(super) fn advance(&self, runs: usize) -> Duration {

@@ -54,7 +54,11 @@ impl Scenario {
             alone - without + without.div_f64(self.rows_together(cap))
         };
         let run = share(costs.enqueue(1), costs.enqueue(0), ENQUEUE_CAP)
-            + share(costs.claim(1, 0), costs.claim(0, 0), CLAIM_CAP)
+            + share(
+                costs.claim(1, 0),
+                costs.claim(1, 0) - (costs.claim(2, 0) - costs.claim(1, 0)),
+                CLAIM_CAP,
+            )
             + share(costs.advance(1), costs.advance(0), BATCH_CAP) * self.steps;
         as_f64(self.nodes * self.cores) / run.as_secs_f64()
     }

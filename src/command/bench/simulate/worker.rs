@@ -211,7 +211,7 @@ mod tests {
         worker.wake();
         assert_eq!(worker.wake(), Next::Stay);
         assert_eq!(answer(&mut worker, 0), Next::Ask { queue: 0, room: 8 });
-        assert_eq!(answer(&mut worker, 0), Next::Wait { longest: FIRST_PAUSE, jittered: true });
+        assert_eq!(answer(&mut worker, 0), Next::Wait { longest: FIRST_PAUSE * 2, jittered: true });
     }
 
     #[test]
