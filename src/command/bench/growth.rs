@@ -115,7 +115,7 @@ async fn fill(pool: &PgPool, runs: usize, events: i32) -> anyhow::Result<()> {
     while left > 0 {
         let chunk = left.min(CHUNK);
         sqlx::query(
-            r#"WITH fresh AS (
+            "WITH fresh AS (
                    SELECT overlay(gen_random_uuid()::text PLACING left(uuid_at(at)::text, 13) FROM 1)::uuid AS id, at
                    FROM (SELECT now() - random() * interval '90 days' AS at FROM generate_series(1, $1)) AS moment
                ), run AS (
@@ -127,7 +127,7 @@ async fn fill(pool: &PgPool, runs: usize, events: i32) -> anyhow::Result<()> {
                )
                SELECT get_byte(uuid_send(id), 15), id, seq, 1, 'step_completed', 'one', 1, 'bench',
                    json_build_object('output', repeat('x', 280)), 0, at, sha256(uuid_send(id))
-               FROM fresh, generate_series(0, $2 - 1) AS seq"#,
+               FROM fresh, generate_series(0, $2 - 1) AS seq",
         )
         .bind(i32::try_from(chunk)?)
         .bind(events)
@@ -178,10 +178,10 @@ async fn under_snapshot(
 async fn tables(pool: &PgPool) -> anyhow::Result<Tables> {
     // What the statistics say of dead rows is a second old at most.
     let tables = sqlx::query_as(
-        r#"SELECT (SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'live_runs') AS dead_rows,
+        "SELECT (SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'live_runs') AS dead_rows,
                   pg_total_relation_size('live_runs') AS live_runs_bytes,
                   (SELECT sum(pg_table_size(relid)) FROM pg_partition_tree('run_events'))::bigint AS log_bytes,
-                  (SELECT sum(pg_indexes_size(relid)) FROM pg_partition_tree('run_events'))::bigint AS log_index_bytes"#,
+                  (SELECT sum(pg_indexes_size(relid)) FROM pg_partition_tree('run_events'))::bigint AS log_index_bytes",
     );
     Ok(tables.fetch_one(pool).await?)
 }

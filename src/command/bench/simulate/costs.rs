@@ -7,6 +7,7 @@ use std::time::Duration;
 
 /// Times of the simulation's PostgreSQL.
 #[derive(Debug, Clone, Serialize, clap::Args)]
+#[expect(clippy::struct_field_names, reason = "they are the flags' names, which say the unit")]
 #[command(next_help_heading = "What is simulated takes, in microseconds")]
 pub(super) struct Costs {
     /// A claim that brings nothing

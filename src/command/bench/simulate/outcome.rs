@@ -83,7 +83,7 @@ impl Outcome {
     fn of(world: &World, busy_before: Duration, end: Duration) -> Self {
         let World { scenario, tally, .. } = world;
         let Scenario { nodes, workers, cores, capacity, step, rate, .. } = *scenario;
-        let time = end - tally.from;
+        let time = end.saturating_sub(tally.from);
         let share = |used: Duration, of: usize| used.div_duration_f64(time) / as_f64(of);
         let per_second = |count: usize| as_f64(count) / time.as_secs_f64();
         let database = share(busy(world).saturating_sub(busy_before), nodes * cores).min(1.0);

@@ -49,17 +49,14 @@ impl Scenario {
 
     fn servers_bound(&self) -> f64 {
         let costs = &self.costs;
-        // What a run takes of a statement of so many.
-        let share = |alone: Duration, without: Duration, cap| {
-            alone - without + without.div_f64(self.rows_together(cap))
+        // What a run takes of a full statement, by what statements of one run and of two take.
+        let share = |one: Duration, two: Duration, cap| {
+            let row = two.saturating_sub(one);
+            row + one.saturating_sub(row).div_f64(self.rows_together(cap))
         };
-        let run = share(costs.enqueue(1), costs.enqueue(0), ENQUEUE_CAP)
-            + share(
-                costs.claim(1, 0),
-                costs.claim(1, 0) - (costs.claim(2, 0) - costs.claim(1, 0)),
-                CLAIM_CAP,
-            )
-            + share(costs.advance(1), costs.advance(0), BATCH_CAP) * self.steps;
+        let run = share(costs.enqueue(1), costs.enqueue(2), ENQUEUE_CAP)
+            + share(costs.claim(1, 0), costs.claim(2, 0), CLAIM_CAP)
+            + share(costs.advance(1), costs.advance(2), BATCH_CAP) * self.steps;
         as_f64(self.nodes * self.cores) / run.as_secs_f64()
     }
 

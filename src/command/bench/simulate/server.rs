@@ -64,7 +64,7 @@ mod tests {
                 Event::Done => server.finish(took),
             }
             if let Some(came) = server.begin() {
-                waited += agenda.now() - came;
+                waited += agenda.now().saturating_sub(came);
                 count += 1;
                 agenda.after(took, Event::Done);
             }

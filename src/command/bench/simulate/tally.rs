@@ -72,7 +72,7 @@ impl Tally {
     }
 
     fn stood(&self, now: Duration) -> Duration {
-        (now - self.held_since) * u32::try_from(self.held).unwrap_or(u32::MAX)
+        now.saturating_sub(self.held_since) * u32::try_from(self.held).unwrap_or(u32::MAX)
     }
 
     /// Time that places were occupied, all together.

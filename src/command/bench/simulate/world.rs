@@ -235,7 +235,7 @@ impl World {
         for run in &runs {
             let Run { tenant, posted, .. } = self.runs[*run];
             self.tally.tenants[tenant].begun += 1.0;
-            self.tally.ages.push(now - posted);
+            self.tally.ages.push(now.saturating_sub(posted));
         }
         self.workers[worker].free -= runs.len();
         (took, !runs.is_empty(), Answer::Claimed { worker, runs })
