@@ -66,7 +66,7 @@ enum Command {
     /// Ask the API whether it is healthy; for containers
     Healthcheck,
     /// Measure the engine on a scratch database
-    Bench(bench::BenchArgs),
+    Bench(Box<bench::BenchArgs>),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -108,7 +108,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Audit(command) => audit::run(command, cli.output, &config).await,
         Command::Doctor => doctor::run(&config, &api, cli.output).await,
         Command::Healthcheck => healthcheck::run(&api).await,
-        Command::Bench(args) => bench::run(args, cli.output, &config).await,
+        Command::Bench(args) => bench::run(*args, cli.output, &config).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "ticketflow", &mut script);

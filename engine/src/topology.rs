@@ -7,7 +7,7 @@ use crate::{catalog::Catalog, error::DefinitionError, id::Bucket};
 use serde::Deserialize;
 
 /// Transactions that a committing task has open at once where a batch takes more than one.
-pub(crate) const PARTS_AT_ONCE: usize = 4;
+pub const PARTS_AT_ONCE: usize = 4;
 
 /// How the database is laid out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]

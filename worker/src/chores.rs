@@ -3,7 +3,10 @@
 //! One statement looks whether there is anything to do, so that an idle system hardly asks. Taking over from the dead
 //! comes first; no chore that fails, or has much to catch up on, keeps another from being done.
 
-use crate::session::{Session, pause};
+use crate::{
+    pacing::BEATS_PER_LEASE,
+    session::{Session, pause},
+};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -67,7 +70,7 @@ impl Chores {
 
     /// Does chores until `ended`.
     pub(crate) async fn run(self, ended: CancellationToken) {
-        let interval = self.session.options.lease / 3;
+        let interval = self.session.options.lease / BEATS_PER_LEASE;
         let mut upkeep_due = Instant::now();
         let mut retiring = false;
         loop {

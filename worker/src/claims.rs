@@ -4,6 +4,7 @@
 
 use crate::{
     Shutdown,
+    pacing::{self, CLAIM_CAP, FIRST_PAUSE, Look, PACE, SETTINGS_FOR},
     session::{Session, reconnect_delay},
 };
 use chrono::{DateTime, Utc};
@@ -26,16 +27,8 @@ use ticketflow_engine::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
-/// First pause of an idle worker; doubles up to the poll interval.
-const FIRST_PAUSE: Duration = Duration::from_millis(25);
-/// Under load a claim waits this long for more places to become free, so that it brings more runs at once.
-const PACE: Duration = Duration::from_millis(3);
-/// Most runs in one claim.
-const CLAIM_CAP: usize = 256;
 /// Most due times that are kept in mind. Those after them are left to the poll.
 const TIMERS_CAP: usize = 10_000;
-/// How long what operators set about queues is remembered.
-const SETTINGS_FOR: Duration = Duration::from_secs(10);
 
 pub(crate) struct Claims {
     session: Arc<Session>,
@@ -50,26 +43,6 @@ pub(crate) struct Claims {
     keyed: Vec<String>,
     settings: BTreeMap<String, limit::QueueSettings>,
     settings_until: Option<Instant>,
-}
-
-/// What a look for work brought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Look {
-    Nothing,
-    /// All there was.
-    Some,
-    /// As much as there was room for, or as a look at runs of full keys left: there may be more.
-    Full,
-}
-
-impl Look {
-    const fn of(claimed: &Claimed, room: usize) -> Self {
-        match claimed.runs.len() {
-            taken if taken >= room || claimed.set_aside > 0 => Self::Full,
-            0 => Self::Nothing,
-            _ => Self::Some,
-        }
-    }
 }
 
 /// When runs that this process parked are due, the next of them, so that its poll comes in time.
@@ -128,7 +101,7 @@ impl Claims {
                 Ok(Look::Nothing) => {
                     failures = 0;
                     self.rest(woken, quiet).await;
-                    quiet = (quiet * 2).min(self.session.options.poll);
+                    quiet = pacing::slower(quiet, self.session.options.poll);
                 }
                 // It took all there was: looking again at once would find nothing.
                 Ok(Look::Some) => {
@@ -174,7 +147,7 @@ impl Claims {
                 break;
             }
             let claimed = self.claim(queue, free).await?;
-            found = found.max(Look::of(&claimed, free));
+            found = found.max(Look::of(claimed.runs.len(), claimed.set_aside, free));
             for run in claimed.runs {
                 self.start(run);
             }
@@ -251,7 +224,7 @@ impl Claims {
 
     /// Waits for a wake-up, a timer, the poll or the end.
     async fn rest(&self, woken: impl Future<Output = ()>, longest: Duration) {
-        let jittered = longest.mul_f64(random_fraction().mul_add(0.5, 0.75));
+        let jittered = pacing::jittered(longest, random_fraction());
         let timer = self.timers.next(self.session.client.clock().now());
         let pause = timer.map_or(jittered, |timer| timer.min(jittered)).max(Duration::from_millis(1));
         tokio::select! {
@@ -264,8 +237,7 @@ impl Claims {
 
     /// Waits until a quarter of the places is free, or a little while.
     async fn pace(&self) {
-        let wanted = (self.session.options.capacity / 4).clamp(1, CLAIM_CAP);
-        let wanted = u32::try_from(wanted).unwrap_or(1);
+        let wanted = u32::try_from(pacing::worth_a_claim(self.session.options.capacity)).unwrap_or(1);
         let enough = async { drop(self.places.acquire_many(wanted).await) };
         drop(tokio::time::timeout(PACE, enough).await);
         // With no place at all there is nothing to claim for.

@@ -4,7 +4,10 @@
 //! that is all lent out can cost the process its leases. Where a beat finds the worker declared dead, the fence closes
 //! and the session ends.
 
-use crate::session::{pause, reconnect_delay};
+use crate::{
+    pacing::BEATS_PER_LEASE,
+    session::{pause, reconnect_delay},
+};
 use sqlx::PgPool;
 use std::{
     sync::Arc,
@@ -38,7 +41,7 @@ impl Heartbeat {
     }
 
     async fn beat_until(self, ended: &CancellationToken) {
-        let interval = self.lease / 3;
+        let interval = self.lease / BEATS_PER_LEASE;
         let mut kept = None;
         let mut failures = 0;
         while pause(ended, if failures == 0 { interval } else { reconnect_delay(failures).min(interval) })

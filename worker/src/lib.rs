@@ -9,6 +9,7 @@ mod claims;
 mod heartbeat;
 mod listener;
 mod options;
+pub mod pacing;
 mod reconcile;
 mod session;
 mod shutdown;

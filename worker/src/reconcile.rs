@@ -1,6 +1,9 @@
 //! After each beat: puts right what this process and the database think of its runs.
 
-use crate::session::{Session, log_failure};
+use crate::{
+    pacing::BEATS_PER_LEASE,
+    session::{Session, log_failure},
+};
 use std::sync::Arc;
 use ticketflow_engine::{Epoch, RunId, StoreError, loan::Loan, store::lease};
 use tokio::sync::Notify;
@@ -16,7 +19,7 @@ pub(crate) async fn reconcile(session: Arc<Session>, renewed: Arc<Notify>, ended
 
 /// Cuts off what was taken away meanwhile (an operator cancelled it, say), and drops what a lost answer leased.
 async fn compare(session: &Session) -> Result<(), StoreError> {
-    let interval = session.options.lease / 3;
+    let interval = session.options.lease / BEATS_PER_LEASE;
     let claim_lost = session.held.take_claim_lost();
     if !claim_lost && !session.held.any_older_than(interval) {
         return Ok(());

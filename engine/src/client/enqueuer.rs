@@ -22,10 +22,10 @@ use std::{
 };
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-/// Most runs in one commit.
-const BATCH_CAP: usize = 500;
-/// Tasks that commit: while one waits for its commit the other collects.
-const TASKS: usize = 2;
+/// Most new runs in one commit.
+pub const ENQUEUE_CAP: usize = 500;
+/// Tasks of a process that commit new runs: while one waits for its commit the other collects.
+pub const ENQUEUE_TASKS: usize = 2;
 /// Longest wait for the database's answer: a connection that swallows what is sent must not hold up what comes after.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
@@ -38,9 +38,9 @@ pub(super) struct Enqueuer {
 
 impl Enqueuer {
     pub(super) fn start(pool: &PgPool, catalog: &Catalog, wakeup: &Wakeup, topology: Topology) -> Self {
-        let (sender, receiver) = mpsc::channel(4 * BATCH_CAP);
+        let (sender, receiver) = mpsc::channel(4 * ENQUEUE_CAP);
         let receiver = Arc::new(Mutex::new(receiver));
-        for _ in 0..TASKS {
+        for _ in 0..ENQUEUE_TASKS {
             let writer = Writer {
                 line: Line::new(pool.clone()),
                 catalog: catalog.clone(),
@@ -82,7 +82,7 @@ impl Writer {
         let mut again: Vec<(NewRun, Reply)> = Vec::new();
         loop {
             let mut batch = std::mem::take(&mut again);
-            if batch.is_empty() && self.receiver.lock().await.recv_many(&mut batch, BATCH_CAP).await == 0 {
+            if batch.is_empty() && self.receiver.lock().await.recv_many(&mut batch, ENQUEUE_CAP).await == 0 {
                 return;
             }
             let parts = self.topology.parts(batch, |(run, _)| run.id.bucket());

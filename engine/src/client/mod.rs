@@ -8,6 +8,7 @@ mod fork;
 
 pub use control::EditedOutputs;
 pub use enqueue::EnqueueRequest;
+pub use enqueuer::{ENQUEUE_CAP, ENQUEUE_TASKS};
 
 use crate::{
     Catalog, Clock,

@@ -10,6 +10,7 @@ mod phases;
 mod posting;
 mod probe;
 mod report;
+mod simulate;
 mod tickets;
 mod workload;
 
@@ -25,6 +26,7 @@ use growth::{Growth, GrowthArgs};
 use metrics_exporter_prometheus::PrometheusHandle;
 use phases::{Bench, Throughput};
 use report::Report;
+use simulate::SimulateArgs;
 use sqlx::{
     AssertSqlSafe, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -33,6 +35,8 @@ use std::time::Duration;
 
 /// Rounds that `--compare-floor` takes the medians of.
 const ROUNDS: usize = 5;
+/// Runs that a measured worker advances at once.
+const CAPACITY: usize = 1_024;
 /// Connections of a phase's pool.
 const CONNECTIONS: u32 = 24;
 /// How long runs come at a steady rate.
@@ -51,9 +55,9 @@ pub(crate) struct BenchArgs {
     /// Runs measured one at a time
     #[arg(long, default_value_t = 300, value_parser = at_least_one)]
     latency_runs: usize,
-    /// Runs a worker advances at once
-    #[arg(long, default_value_t = 1_024)]
-    capacity: usize,
+    /// Runs a worker advances at once [default: 1024; simulated 128]
+    #[arg(long, value_parser = at_least_one)]
+    capacity: Option<usize>,
     /// Tickets that go through the whole triage
     #[arg(long, default_value_t = 10_000, value_parser = at_least_one)]
     tickets: usize,
@@ -68,6 +72,14 @@ pub(crate) struct BenchArgs {
     json: bool,
     #[command(flatten)]
     growth: GrowthArgs,
+    #[command(flatten)]
+    simulate: SimulateArgs,
+}
+
+impl BenchArgs {
+    fn measured_capacity(&self) -> usize {
+        self.capacity.unwrap_or(CAPACITY)
+    }
 }
 
 pub(crate) async fn run(args: BenchArgs, format: Option<Format>, config: &Config) -> anyhow::Result<()> {
@@ -75,6 +87,9 @@ pub(crate) async fn run(args: BenchArgs, format: Option<Format>, config: &Config
         return peer::run(mode, config).await;
     }
     let json = output::as_json("bench", args.json, format)?;
+    if args.simulate.simulate {
+        return simulate::run(&args.simulate, args.capacity, json).await;
+    }
     let home = Home::find_or_open(config).await?;
     let printed = match home.database.direct() {
         Ok(database) => measured(&args, json, &database).await,
@@ -93,7 +108,7 @@ async fn measured(args: &BenchArgs, json: bool, database: &Database) -> anyhow::
 
 async fn as_it_grows(args: &BenchArgs, database: &Database) -> anyhow::Result<Growth> {
     on_scratch_database(database, async |options| {
-        let bench = prepared(options, args.capacity).await?;
+        let bench = prepared(options, args.measured_capacity()).await?;
         growth::measure(&bench, args.runs, &args.growth).await
     })
     .await
@@ -140,7 +155,7 @@ async fn measure(
     options: PgConnectOptions,
     metrics: &PrometheusHandle,
 ) -> anyhow::Result<Report> {
-    let bench = prepared(options, args.capacity).await?;
+    let bench = prepared(options, args.measured_capacity()).await?;
     announce("enqueue throughput, 16 clients");
     let enqueues = bench.enqueues(args.runs / 2, 16).await?;
     announce("throughput, one worker");
