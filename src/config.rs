@@ -199,7 +199,19 @@ impl Config {
             None => File::default(),
         };
         file.check()?;
-        Ok(Self { args, file })
+        let config = Self { args, file };
+        config.check_pooler()?;
+        Ok(config)
+    }
+
+    /// In the transaction that such a pool opens, the transactions of one bucket each would become one of all.
+    fn check_pooler(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.topology() != Topology::Citus || self.pooler() != Pooler::Transaction,
+            "topology = \"citus\" does not go with pooler = \"transaction\": use pooler = \"prepared\" and a PgBouncer \
+             that follows prepared statements, or connect to the coordinator itself"
+        );
+        Ok(())
     }
 
     pub(crate) fn database_url(&self) -> Option<String> {
@@ -347,6 +359,25 @@ mod tests {
         assert_eq!((citus.topology(), citus.notify()), (Topology::Citus, false));
         let refused = config("[database]\ntopology = \"cluster\"\n").unwrap_err().to_string();
         assert!(refused.contains("single") && refused.contains("citus"), "{refused}");
+    }
+
+    #[test]
+    fn citus_behind_a_pooler_that_opens_transactions_is_refused() {
+        let check = |pooler: &str| {
+            let args = <Flags as clap::Parser>::parse_from(["ticketflow"]).global;
+            let file = format!("[database]\ntopology = \"citus\"\npooler = \"{pooler}\"\n");
+            Config { args, file: toml::from_str(&file).unwrap() }.check_pooler()
+        };
+        assert!(check("transaction").unwrap_err().to_string().contains("prepared"));
+        check("prepared").unwrap();
+    }
+
+    #[test]
+    fn a_retention_shorter_than_idempotency_keys_hold_is_refused() {
+        let check = |text: &str| toml::from_str::<File>(text).unwrap().check();
+        check("[worker]\nretention_days = 1\n").unwrap();
+        let longer = "[server]\nidempotency_hours = 25\n[worker]\nretention_days = 1\n";
+        assert!(check(longer).unwrap_err().to_string().contains("second ticket"));
     }
 
     #[derive(Debug, clap::Parser)]

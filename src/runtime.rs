@@ -14,7 +14,6 @@ use std::{
 };
 use ticketflow_engine::{
     Catalog, Client, Clock, Topology,
-    pooler::Pooler,
     store::{distribution, stats},
     wakeup::Wakeup,
 };
@@ -150,13 +149,6 @@ pub(crate) async fn client(config: &Config, database: &Connected) -> anyhow::Res
     calibrate(&database.pool, &clock).await?;
     let (topology, catalog) = (config.topology(), catalog(config, database.beside(STEP_CONNECTIONS))?);
     topology.check(&catalog)?;
-    if topology == Topology::Citus && config.pooler() == Pooler::Transaction {
-        // In the transaction that the pool opens, those of one bucket each would become one of all.
-        return Err(Exit::Usage.with(
-            "topology = \"citus\" does not go with pooler = \"transaction\": use pooler = \"prepared\" and a PgBouncer \
-             that follows prepared statements, or connect to the coordinator itself",
-        ));
-    }
     require_topology(topology, &database.pool).await?;
     Ok(Client::on(topology, database.pool.clone(), catalog, clock, Wakeup::new(config.notify())))
 }

@@ -1,6 +1,7 @@
 //! What is dropped once it is older than it has to be kept, and what never is.
 
 use crate::support::{Act, TestEngine, until};
+use chrono::TimeDelta;
 use serde_json::{json, value::to_raw_value};
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -8,10 +9,11 @@ use std::{
 };
 use ticketflow_engine::{
     RunId,
+    chain::Hash,
     client::EnqueueRequest,
     retention::{self, Retention},
     status::{LiveState, RunStatus},
-    store::{control, stats},
+    store::{control, enqueue::Guard, stats},
 };
 use ticketflow_tickets::triage::{APPROVAL_SIGNAL, WORKFLOW};
 use ticketflow_workflows::TriageSettings;
@@ -154,6 +156,32 @@ async fn a_month_that_is_being_read_is_dropped_another_time() {
     assert!(waited < Duration::from_secs(5), "held up for {waited:?}, on however busy a machine");
     reader.commit().await.unwrap();
     assert!(retire(&engine, 30 * DAY).await > 0);
+    engine.finish().await;
+}
+
+/// What still names a dropped run is on its way out, and no lost run.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_holds_between_the_drop_of_a_month_and_the_sweep_of_its_traces() {
+    let engine = TestEngine::builder().start().await;
+    let guard = Guard {
+        key_hash: Hash::of(b"order 1"),
+        request_hash: Hash::of(b"body"),
+        window: TimeDelta::days(365),
+    };
+    let request = EnqueueRequest { guard: Some(guard), ..TestEngine::request("north") };
+    let run = engine.client.enqueue(request).await.unwrap().run();
+    assert_eq!(engine.hand("gardener").await.work().await.0, run);
+    engine.advance_clock(100 * DAY).await;
+    stats::create_partitions(&mut *engine.connection().await).await.unwrap();
+    let mut connection = engine.connection().await;
+    let dropped = retention::retire(&mut connection, &engine.catalog, 30 * DAY).await.unwrap();
+    drop(connection);
+    assert_eq!((dropped, count(&engine, "idempotency").await), (Retention::Dropped, 1));
+    assert!(engine.log(run).await.is_empty());
+    let report = engine.audit().await;
+    assert!(report.is_clean(), "{:#?}", report.violations);
+    retire(&engine, 30 * DAY).await;
+    assert_eq!(count(&engine, "idempotency").await, 0);
     engine.finish().await;
 }
 
