@@ -78,10 +78,7 @@ pub(super) async fn measure(bench: &Bench, runs: usize, args: &GrowthArgs) -> an
         written = written.max(finished);
         add(bench, &mut conditions, format!("{finished} finished runs"), runs).await?;
     }
-    announce(&format!("enqueueing {MANY_READY} runs that nobody takes"));
-    wait_in_vain(&bench.pool, MANY_READY).await?;
-    add(bench, &mut conditions, format!("and {MANY_READY} more ready"), runs).await?;
-    sqlx::query("DELETE FROM live_runs WHERE workflow <> 'bench'").execute(&bench.pool).await?;
+    add(bench, &mut conditions, format!("and {MANY_READY} ready at once, worked off"), MANY_READY).await?;
     let (idle, shutdown) = idle_workers(bench).await?;
     add(bench, &mut conditions, format!("and {IDLE_WORKERS} idle workers"), runs).await?;
     shutdown.request();
@@ -139,22 +136,6 @@ async fn fill(pool: &PgPool, runs: usize, events: i32) -> anyhow::Result<()> {
         left -= chunk;
     }
     sqlx::query("VACUUM (ANALYZE) runs, run_events").execute(pool).await?;
-    Ok(())
-}
-
-/// Ready runs of a workflow that no worker knows, in the queue that is worked on.
-async fn wait_in_vain(pool: &PgPool, runs: usize) -> anyhow::Result<()> {
-    sqlx::query(
-        "INSERT INTO live_runs (
-             bucket, id, workflow, version, queue, priority, state, wake_at, step, seq, attempt, crashes, epoch, last_hash
-         )
-         SELECT get_byte(uuid_send(id), 15), id, 'unknown', 1, 'default', 0, 'ready', now(), 'one', 0, 0, 0, 0,
-             sha256(uuid_send(id))
-         FROM (SELECT gen_random_uuid() AS id FROM generate_series(1, $1)) AS fresh",
-    )
-    .bind(i32::try_from(runs)?)
-    .execute(pool)
-    .await?;
     Ok(())
 }
 

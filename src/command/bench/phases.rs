@@ -89,9 +89,7 @@ impl Bench {
         enqueue(&client, runs, 256).await?;
         self.settle().await?;
         // An earlier phase may have left runs that were only enqueued: they are executed and count.
-        let live: i64 = sqlx::query_scalar("SELECT count(*) FROM live_runs WHERE workflow = 'bench'")
-            .fetch_one(&self.pool)
-            .await?;
+        let live: i64 = sqlx::query_scalar("SELECT count(*) FROM live_runs").fetch_one(&self.pool).await?;
         let runs = usize::try_from(live)?;
         let before = self.probe().await?;
         let last = self.progress.last_steps() + runs;
@@ -146,10 +144,9 @@ impl Bench {
         let mut connection = self.pool.acquire().await?;
         loop {
             self.asked.count(1);
-            let live: bool =
-                sqlx::query_scalar("SELECT EXISTS (SELECT FROM live_runs WHERE workflow = 'bench')")
-                    .fetch_one(&mut *connection)
-                    .await?;
+            let live: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM live_runs)")
+                .fetch_one(&mut *connection)
+                .await?;
             if !live {
                 return Ok(());
             }
