@@ -22,6 +22,8 @@ const ALONE: usize = 100;
 const MANY_READY: usize = 100_000;
 /// Workers that have nothing to do.
 const IDLE_WORKERS: usize = 64;
+/// Connections that the server has to have for them: four each, and those of the phases.
+const LEAST_CONNECTIONS: i32 = 300;
 
 /// How far it is to grow.
 #[derive(Debug, Clone, clap::Args)]
@@ -69,6 +71,14 @@ struct Tables {
 }
 
 pub(super) async fn measure(bench: &Bench, runs: usize, args: &GrowthArgs) -> anyhow::Result<Growth> {
+    let connections: i32 = sqlx::query_scalar("SELECT current_setting('max_connections')::integer")
+        .fetch_one(&bench.pool)
+        .await?;
+    anyhow::ensure!(
+        connections >= LEAST_CONNECTIONS,
+        "bench --growth starts {IDLE_WORKERS} idle workers: it needs a server with max_connections = {LEAST_CONNECTIONS} or \
+         more, this one has {connections}; name one in DATABASE_URL"
+    );
     let mut conditions = Vec::new();
     add(bench, &mut conditions, "empty tables".to_owned(), runs).await?;
     let mut written = 0;
