@@ -2,8 +2,17 @@
 
 use crate::{database::Database, exit::Exit, output::counted};
 use anyhow::Context as _;
-use sqlx::{PgPool, migrate::Migrator};
+use backon::{ExponentialBuilder, Retryable};
+use sqlx::{
+    Connection, PgPool,
+    migrate::{Migrate, MigrateError, Migrator},
+};
 use ticketflow_engine::store::schema::{self, Standing};
+
+/// Longest that a migration waits for a lock. All that comes after it waits behind it for as long.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '2s'";
+/// Times that a migration is tried again which could not get its locks.
+const TRIES_MORE: usize = 10;
 
 /// The engine's tables and the tickets'.
 const MIGRATORS: [&Migrator; 2] = [&ticketflow_engine::MIGRATOR, &ticketflow_tickets::MIGRATOR];
@@ -14,6 +23,8 @@ fn migrator() -> Migrator {
         Migrator::with_migrations(MIGRATORS.iter().flat_map(|part| part.iter()).cloned().collect());
     // A newer release's. Whether this one can work beside it, the schema says itself.
     migrator.set_ignore_missing(true);
+    // The lock is taken before, for as long as it takes.
+    migrator.set_locking(false);
     migrator
 }
 
@@ -30,10 +41,45 @@ pub(crate) async fn migrate(database: &Database) -> anyhow::Result<Standing> {
 
 /// The same for whoever knows what the database is.
 pub(crate) async fn apply(pool: &PgPool) -> anyhow::Result<()> {
-    migrator().run(pool).await.context("the schema could not be brought up to date")?;
+    let delays = ExponentialBuilder::default().with_jitter().with_max_times(TRIES_MORE);
+    (|| migrate_once(pool))
+        .retry(delays)
+        .when(lacks_lock)
+        .notify(|error, delay| {
+            let error = error as &dyn std::error::Error;
+            tracing::warn!(
+                error,
+                ?delay,
+                "a migration met statements that hold its locks; it is tried again"
+            );
+        })
+        .await
+        .context("the schema could not be brought up to date")?;
     let mut connection = pool.acquire().await?;
     ticketflow_tickets::knowledge::seed(&mut connection).await.context("the articles could not be stored")?;
     Ok(())
+}
+
+/// On a connection that is closed whatever happens: the lock that keeps two from migrating at once goes with it.
+async fn migrate_once(pool: &PgPool) -> Result<(), MigrateError> {
+    let mut connection = pool.acquire().await?.detach();
+    connection.lock().await?;
+    sqlx::raw_sql(LOCK_TIMEOUT).execute(&mut connection).await?;
+    migrator().run(&mut connection).await?;
+    connection.close().await?;
+    Ok(())
+}
+
+/// Whether a migration was rolled back only because running statements had locks that it needs.
+fn lacks_lock(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)) = error else {
+        return false;
+    };
+    // Deadlock, and lock_timeout.
+    source
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code)
+        .is_some_and(|code| ["40P01", "55P03"].contains(&&*code))
 }
 
 /// How the database's schema stands to this program's.

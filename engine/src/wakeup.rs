@@ -14,7 +14,7 @@ use std::{
 };
 use tokio::sync::{Notify, futures::Notified};
 
-/// Channel on which workers listen.
+/// Channel on which workers listen; what is sent is the number of runs that became ready.
 pub const CHANNEL: &str = "ticketflow_ready";
 
 /// How a process tells workers that there is something to do; clones share it.
@@ -29,6 +29,8 @@ struct Shared {
     idle: AtomicUsize,
     notify: bool,
     sending: AtomicU8,
+    /// Runs that became ready and of which no NOTIFY has told yet.
+    untold: AtomicUsize,
 }
 
 /// Longest time that a NOTIFY may take; after that the poll will have found the run anyway.
@@ -49,6 +51,7 @@ impl Wakeup {
             idle: AtomicUsize::new(0),
             notify,
             sending: AtomicU8::new(SILENT),
+            untold: AtomicUsize::new(0),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -74,7 +77,8 @@ impl Wakeup {
     }
 
     /// Says that `runs` runs became ready, after that was committed. Workers of other processes hear of it only if
-    /// this process cannot take them all, and of all that becomes ready while a NOTIFY is under way by one more.
+    /// this process cannot take them all, and of all that becomes ready while a NOTIFY is under way by one more. It says
+    /// how many they are, so that no more workers look than are needed.
     pub fn ready(&self, pool: &PgPool, runs: usize) {
         let take = |idle: usize| Some(idle.saturating_sub(runs));
         let idle = self.shared.idle.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).unwrap_or(0);
@@ -84,6 +88,7 @@ impl Wakeup {
         if idle >= runs || !self.shared.notify {
             return;
         }
+        self.shared.untold.fetch_add(runs, Ordering::AcqRel);
         let next = |sending: u8| Some(if sending == SILENT { SENDING } else { AGAIN });
         if self.shared.sending.fetch_update(Ordering::AcqRel, Ordering::Acquire, next) == Ok(SILENT) {
             tokio::spawn(tell(self.shared.clone(), pool.clone()));
@@ -94,7 +99,8 @@ impl Wakeup {
 /// Sends one NOTIFY, and another as long as runs became ready meanwhile.
 async fn tell(shared: Arc<Shared>, pool: PgPool) {
     loop {
-        let sent = tokio::time::timeout(SEND_WITHIN, send(&pool)).await;
+        let runs = shared.untold.swap(0, Ordering::AcqRel);
+        let sent = tokio::time::timeout(SEND_WITHIN, send(&pool, runs)).await;
         if let Err(error) = sent.unwrap_or_else(|_| Err(StoreError::unanswered("send a wake-up"))) {
             let error = &error as &dyn std::error::Error;
             tracing::debug!(error, "a wake-up was not sent; the poll will do");
@@ -107,9 +113,9 @@ async fn tell(shared: Arc<Shared>, pool: PgPool) {
     }
 }
 
-async fn send(pool: &PgPool) -> Result<(), StoreError> {
+async fn send(pool: &PgPool, runs: usize) -> Result<(), StoreError> {
     let mut connection = Loan::of(pool).await?;
-    sqlx::query!("SELECT pg_notify($1, '')", CHANNEL)
+    sqlx::query!("SELECT pg_notify($1, $2)", CHANNEL, runs.to_string())
         .execute(&mut *connection)
         .await
         .map_err(StoreError::database("send a wake-up"))?;

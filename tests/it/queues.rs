@@ -82,11 +82,12 @@ async fn what_becomes_ready_while_a_notify_is_under_way_sends_one_more() {
     under_way.reached().await;
     (0..5).for_each(|_| wakeup.ready(&pool, 1));
     under_way.open();
-    for _ in 0..2 {
-        assert_eq!(listener.recv().await.unwrap().channel(), CHANNEL);
+    for runs in ["1", "5"] {
+        let heard = listener.recv().await.unwrap();
+        assert_eq!((heard.channel(), heard.payload()), (CHANNEL, runs));
     }
-    wakeup.ready(&pool, 1);
-    assert_eq!(listener.recv().await.unwrap().channel(), CHANNEL, "those after it send their own");
+    wakeup.ready(&pool, 3);
+    assert_eq!(listener.recv().await.unwrap().payload(), "3", "those after it send their own");
     sqlx::query("NOTIFY \"end\"").execute(&engine.pool).await.unwrap();
     assert_eq!(listener.recv().await.unwrap().channel(), "end", "and no more than that");
     engine.finish().await;

@@ -3,10 +3,12 @@
 
 use crate::support::{
     TestApp,
-    app::{Process, run},
+    app::{Process, program, run},
     clients::Clients,
+    database::Database,
 };
 use reqwest::StatusCode;
+use std::collections::BTreeSet;
 
 /// What a newer release's migration may do while this one still works: add.
 const EXPAND: &str = "
@@ -92,4 +94,25 @@ async fn a_release_refuses_a_schema_that_took_away_what_it_uses() {
     apply(&app, "DELETE FROM schema_requirements").await;
     assert_eq!(app.get("/health/ready").await.0, StatusCode::OK);
     app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_that_cannot_get_a_lock_is_tried_again() {
+    let database = Database::empty().await;
+    let pool = database.direct_pool().await;
+    let mut holding = pool.begin().await.unwrap();
+    sqlx::raw_sql("CREATE TABLE workers ()").execute(&mut *holding).await.unwrap();
+    let mut command = program();
+    command.arg("migrate").env("DATABASE_URL", database.direct_url());
+    let migration = tokio::spawn(run(command));
+    let mut waiting = BTreeSet::new();
+    while waiting.len() < 2 {
+        let waits = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+        waiting.extend(sqlx::query_scalar::<_, i32>(waits).fetch_all(&pool).await.unwrap());
+    }
+    holding.rollback().await.unwrap();
+    let output = migration.await.unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    pool.close().await;
+    database.drop().await;
 }

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Connection;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
 use ticketflow_engine::{
@@ -194,17 +194,18 @@ impl Claims {
             return Ok(());
         }
         let mut connection = self.line.loan().await?;
-        let settings = limit::settings(&mut connection).await?;
+        let found = limit::surroundings(&mut connection).await?;
         self.line.keep(connection).await?;
         if self.session.client.topology() == Topology::Citus {
-            for queue in settings.iter().filter(|queue| queue.max_leased.is_some()) {
+            for queue in found.queues.values().filter(|queue| queue.max_leased.is_some()) {
                 tracing::error!(
                     queue = queue.name,
                     "it has a limit, which Citus cannot keep: it hands out no run"
                 );
             }
         }
-        self.settings = settings.into_iter().map(|queue| (queue.name.clone(), queue)).collect();
+        self.session.fleet.store(found.fleet, Ordering::Release);
+        self.settings = found.queues;
         self.settings_until = Some(Instant::now() + SETTINGS_FOR);
         Ok(())
     }

@@ -1,18 +1,22 @@
 //! Listens for wake-ups from other processes and passes them on within this one.
 
-use crate::session::{pause, reconnect_delay};
-use sqlx::{PgPool, postgres::PgListener};
-use ticketflow_engine::{
-    pooler,
-    wakeup::{CHANNEL, Wakeup},
+use crate::{
+    pacing,
+    session::{Session, pause, reconnect_delay},
 };
+use sqlx::{
+    PgPool,
+    postgres::{PgListener, PgNotification},
+};
+use std::sync::{Arc, atomic::Ordering};
+use ticketflow_engine::{clock::random_fraction, pooler, wakeup::CHANNEL};
 use tokio_util::sync::CancellationToken;
 
 /// Listens where `pool` goes until `ended`, through outages. Subscribed anew, it wakes once: a wake-up may have been missed.
-pub(crate) async fn listen(pool: PgPool, wakeup: Wakeup, ended: CancellationToken) {
+pub(crate) async fn listen(session: Arc<Session>, pool: PgPool, ended: CancellationToken) {
     let mut failures = 0;
     loop {
-        let heard = ended.run_until_cancelled(hear(&pool, &wakeup)).await;
+        let heard = ended.run_until_cancelled(hear(&pool, &session)).await;
         let Some(Err(error)) = heard else { return };
         failures += 1;
         tracing::debug!(error = &error as &dyn std::error::Error, "not listening; the poll goes on");
@@ -22,15 +26,23 @@ pub(crate) async fn listen(pool: PgPool, wakeup: Wakeup, ended: CancellationToke
     }
 }
 
-async fn hear(pool: &PgPool, wakeup: &Wakeup) -> Result<(), sqlx::Error> {
+async fn hear(pool: &PgPool, session: &Session) -> Result<(), sqlx::Error> {
     // A pool of its own: a listener that is dropped unlistens before it returns its connection, and where the network
     // swallows that it never returns.
     let mut listener = PgListener::connect_with(&pooler::alone(pool)).await?;
     listener.listen(CHANNEL).await?;
-    wakeup.wake_local();
+    session.client.wakeup().wake_local();
     loop {
-        // `None`: the connection was lost and is there again.
-        listener.try_recv().await?;
-        wakeup.wake_local();
+        let heard = listener.try_recv().await?;
+        if is_called(session, heard.as_ref()) {
+            session.client.wakeup().wake_local();
+        }
     }
+}
+
+fn is_called(session: &Session, heard: Option<&PgNotification>) -> bool {
+    // `None`: the connection was lost and is there again. An older release does not say how many runs.
+    let Some(runs) = heard.and_then(|heard| heard.payload().parse().ok()) else { return true };
+    let fleet = session.fleet.load(Ordering::Acquire);
+    pacing::is_called(fleet, runs, session.options.capacity, random_fraction())
 }

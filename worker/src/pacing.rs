@@ -11,6 +11,8 @@ pub const PACE: Duration = Duration::from_millis(3);
 pub const CLAIM_CAP: usize = 256;
 /// How long what operators set about queues is remembered.
 pub const SETTINGS_FOR: Duration = Duration::from_secs(10);
+/// How many workers look, on average, at the wake-up for one run: so many that hardly ever all of them are busy or gone.
+const CALLED: f64 = 4.0;
 /// Heartbeats, and looks for chores, in the time of a lease.
 pub const BEATS_PER_LEASE: u32 = 3;
 
@@ -52,6 +54,16 @@ pub fn worth_a_claim(capacity: usize) -> usize {
     (capacity / 4).clamp(1, CLAIM_CAP)
 }
 
+/// Whether a worker of a `fleet` of this size looks at a wake-up for so many `runs`, of which it could take `capacity`;
+/// `fraction` is random, from 0 to below 1. All of a small fleet look, of a large one as many as are likely to be
+/// needed: each that comes in vain costs the database a claim. A run that nobody came for is found by the poll, which
+/// comes the more often the more workers there are.
+pub fn is_called(fleet: usize, runs: usize, capacity: usize, fraction: f64) -> bool {
+    let count = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+    let wanted = CALLED + count(runs) / count(capacity.max(1));
+    fraction * count(fleet) < wanted
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,5 +92,18 @@ mod tests {
     #[test]
     fn a_claim_is_worth_a_quarter_of_the_places() {
         assert_eq!([1, 3, 128, 4_096].map(worth_a_claim), [1, 1, 32, CLAIM_CAP]);
+    }
+
+    #[test]
+    fn all_of_a_small_fleet_are_called_and_of_a_large_one_no_more_than_are_needed() {
+        let called = |fleet: u32, runs| {
+            let fractions = (0..fleet).map(|number| f64::from(number) / f64::from(fleet));
+            fractions.filter(|fraction| is_called(fleet as usize, runs, 128, *fraction)).count()
+        };
+        assert_eq!([0, 1, 4].map(|fleet| called(fleet, 1)), [0, 1, 4]);
+        assert_eq!(called(1_000, 1), 5);
+        assert_eq!(called(1_000, 1_280), 14);
+        assert_eq!(called(100, 1_000_000), 100);
+        assert!(is_called(0, 1, 128, 0.9), "who does not know the fleet yet looks");
     }
 }

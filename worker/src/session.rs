@@ -7,7 +7,7 @@ use crate::{
 use sqlx::Connection;
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize},
     time::{Duration, Instant},
 };
 use thiserror::Error;
@@ -48,6 +48,8 @@ pub(crate) struct Session {
     pub(crate) executor: Executor,
     pub(crate) fence: Fence,
     pub(crate) held: Held,
+    /// Workers there are, as far as the claim loop knows.
+    pub(crate) fleet: AtomicUsize,
 }
 
 /// Runs in the hands of this process, and those it dropped without knowing how they stand.
@@ -210,7 +212,8 @@ impl Session {
             pace: options.pace,
         };
         tracing::info!(worker.id = %id, worker.name = options.name, "worker registered");
-        Ok(Self { id, options, client: client.clone(), executor, fence, held: Held::default() })
+        let (held, fleet) = (Held::default(), AtomicUsize::new(0));
+        Ok(Self { id, options, client: client.clone(), executor, fence, held, fleet })
     }
 }
 
@@ -242,8 +245,7 @@ impl Session {
         background.spawn(Chores::new(session.clone()).run(ended.clone()));
         if session.client.wakeup().uses_notify() {
             let pool = session.options.listen.as_ref().unwrap_or(session.client.pool()).clone();
-            let wakeup = session.client.wakeup().clone();
-            background.spawn(listener::listen(pool, wakeup, ended.clone()));
+            background.spawn(listener::listen(session.clone(), pool, ended.clone()));
         }
         let running = Claims::new(session.clone(), shutdown.clone()).run().await;
         session.client.wakeup().set_idle_capacity(0);

@@ -60,15 +60,35 @@ impl Released {
     }
 }
 
-/// Every queue an operator has set something for.
+/// What a worker has to know of the others and of the queues, read now and then.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Workers whose lease holds, itself among them.
+    pub fleet: usize,
+    /// Every queue an operator has set something for, by name.
+    pub queues: BTreeMap<String, QueueSettings>,
+}
+
+/// Reads the [`Surroundings`].
 ///
 /// # Errors
 /// If the database is out of reach.
-pub async fn settings(connection: &mut PgConnection) -> Result<Vec<QueueSettings>, StoreError> {
-    sqlx::query_as!(QueueSettings, "SELECT name, max_leased, paused FROM queues ORDER BY name")
-        .fetch_all(connection)
-        .await
-        .map_err(StoreError::database("read the queues' settings"))
+pub async fn surroundings(connection: &mut PgConnection) -> Result<Surroundings, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT fleet.alive AS "alive!", queues.name AS "name?", max_leased, paused AS "paused?"
+           FROM (SELECT count(*) AS alive FROM workers WHERE expires_at > engine_now()) AS fleet
+           LEFT JOIN queues ON true"#
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::database("read the queues' settings"))?;
+    let mut found = Surroundings::default();
+    for row in rows {
+        found.fleet = usize::try_from(row.alive).unwrap_or(0);
+        let (Some(name), Some(paused)) = (row.name, row.paused) else { continue };
+        found.queues.insert(name.clone(), QueueSettings { name, max_leased: row.max_leased, paused });
+    }
+    Ok(found)
 }
 
 /// How every queue stands that an operator has set something for.

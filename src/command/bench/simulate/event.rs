@@ -49,6 +49,8 @@ pub(super) enum Statement {
     },
     Notify {
         client: usize,
+        /// That it tells of.
+        runs: usize,
     },
     /// Heartbeat, look for chores, and what operators set about queues.
     Beat,
@@ -60,6 +62,6 @@ pub(super) enum Answer {
     Advanced { worker: usize, part: Part },
     Claimed { worker: usize, runs: Vec<usize> },
     Found { worker: usize },
-    Notified { client: usize },
+    Notified { client: usize, runs: usize },
     Beaten,
 }

@@ -54,6 +54,8 @@ pub(super) struct Run {
 pub(super) struct Client {
     pub(super) posts: Group,
     telling: Telling,
+    /// Runs of which no NOTIFY told yet.
+    untold: usize,
 }
 
 /// Whether a NOTIFY is under way, and whether another has to follow.
@@ -68,7 +70,8 @@ impl World {
     pub(super) fn new(scenario: Scenario) -> Self {
         let Scenario { workers, capacity, queues, poll, nodes, cores, tenants, .. } = scenario;
         let share = |number: u32| f64::from(number).powf(-scenario.skew);
-        let client = || Client { posts: Group::new(ENQUEUE_TASKS, ENQUEUE_CAP), telling: Telling::Silent };
+        let client =
+            || Client { posts: Group::new(ENQUEUE_TASKS, ENQUEUE_CAP), telling: Telling::Silent, untold: 0 };
         let mut world = Self {
             agenda: Agenda::new(),
             servers: (0..nodes).map(|_| Server::with_cores(cores)).collect(),
@@ -204,7 +207,9 @@ impl World {
                 }
                 Statement::Claim { worker, queue, room, bucket } => self.claim(worker, queue, room, bucket),
                 Statement::Look { worker } => (costs.look(), false, Answer::Found { worker }),
-                Statement::Notify { client } => (costs.small(), false, Answer::Notified { client }),
+                Statement::Notify { client, runs } => {
+                    (costs.small(), false, Answer::Notified { client, runs })
+                }
                 Statement::Beat => (self.beat(), true, Answer::Beaten),
             };
             self.tally.commits += usize::from(writes && !matches!(answer, Answer::Beaten));
@@ -251,13 +256,14 @@ impl World {
                 self.ask_buckets(worker);
             }
             Answer::Found { worker } => self.found(worker),
-            Answer::Notified { client } => self.notified(client),
+            Answer::Notified { client, runs } => self.notified(client, runs),
             Answer::Beaten => {}
         }
     }
 
     fn enqueued(&mut self, client: usize, part: Part) {
         self.clients[client].posts.written(&part);
+        self.clients[client].untold += part.runs.len();
         for run in part.runs {
             let Run { queue, priority, bucket, .. } = self.runs[run];
             self.queues[queue].add(priority, bucket, run);
@@ -266,23 +272,31 @@ impl World {
         if self.scenario.notify {
             let telling = &mut self.clients[client].telling;
             if *telling == Telling::Silent {
-                *telling = Telling::Sending;
-                self.send(0, Statement::Notify { client });
+                self.tell(client);
             } else {
                 *telling = Telling::Again;
             }
         }
     }
 
-    fn notified(&mut self, client: usize) {
-        for worker in 0..self.workers.len() {
+    fn tell(&mut self, client: usize) {
+        self.clients[client].telling = Telling::Sending;
+        let runs = std::mem::take(&mut self.clients[client].untold);
+        self.send(0, Statement::Notify { client, runs });
+    }
+
+    fn notified(&mut self, client: usize, runs: usize) {
+        let (fleet, capacity) = (self.workers.len(), self.scenario.capacity);
+        for worker in 0..fleet {
+            if !pacing::is_called(fleet, runs, capacity, self.random.fraction()) {
+                continue;
+            }
             let next = self.workers[worker].wake();
             self.go_on(worker, next);
         }
         let telling = &mut self.clients[client].telling;
         if *telling == Telling::Again {
-            *telling = Telling::Sending;
-            self.send(0, Statement::Notify { client });
+            self.tell(client);
         } else {
             *telling = Telling::Silent;
         }
