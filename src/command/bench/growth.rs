@@ -1,5 +1,7 @@
 //! The same work as the tables fill, as many runs wait, beside idle workers, and while somebody holds on to a snapshot.
 
+mod urgent;
+
 use super::{
     announce,
     latency::Percentiles,
@@ -88,7 +90,10 @@ pub(super) async fn measure(bench: &Bench, runs: usize, args: &GrowthArgs) -> an
         written = written.max(finished);
         add(bench, &mut conditions, format!("{finished} finished runs"), runs).await?;
     }
-    add(bench, &mut conditions, format!("and {MANY_READY} ready at once, worked off"), MANY_READY).await?;
+    announce(&format!("and {MANY_READY} ready at once, worked off"));
+    let (throughput, urgent) = urgent::among_ready(bench, MANY_READY).await?;
+    let name = format!("and {MANY_READY} ready at once, worked off, the urgent ones among them picked up");
+    conditions.push(condition(bench, &conditions, name, throughput, urgent).await?);
     let (idle, shutdown) = idle_workers(bench).await?;
     add(bench, &mut conditions, format!("and {IDLE_WORKERS} idle workers"), runs).await?;
     shutdown.request();
@@ -108,14 +113,24 @@ async fn add(
     announce(&name);
     let throughput = bench.throughput(runs, 1).await?;
     let alone = bench.one_at_a_time(ALONE).await?;
-    let pickup = Percentiles::of(alone.pickups).context("no run was picked up")?;
-    let empty = conditions
+    conditions.push(condition(bench, conditions, name, throughput, alone.pickups).await?);
+    Ok(())
+}
+
+async fn condition(
+    bench: &Bench,
+    before: &[Condition],
+    name: String,
+    throughput: Throughput,
+    pickups: Vec<Duration>,
+) -> anyhow::Result<Condition> {
+    let pickup = Percentiles::of(pickups).context("no run was picked up")?;
+    let empty = before
         .first()
         .map_or(throughput.runs_per_second, |first: &Condition| first.throughput.runs_per_second);
     let of_empty = throughput.runs_per_second / empty;
     let tables = tables(&bench.pool).await?;
-    conditions.push(Condition { name, throughput, of_empty, pickup, tables });
-    Ok(())
+    Ok(Condition { name, throughput, of_empty, pickup, tables })
 }
 
 /// Runs that ended in the last three months, in the partitions of their months.

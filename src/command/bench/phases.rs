@@ -85,9 +85,21 @@ impl Bench {
     }
 
     pub(super) async fn throughput(&self, runs: usize, workers: usize) -> anyhow::Result<Throughput> {
+        self.backlog(runs).await?;
+        self.work_off(workers).await
+    }
+
+    /// Enqueues runs that nobody takes yet.
+    pub(super) async fn backlog(&self, runs: usize) -> anyhow::Result<()> {
         let client = self.client().await?;
         enqueue(&client, runs, 256).await?;
-        self.settle().await?;
+        client.pool().close().await;
+        self.settle().await
+    }
+
+    /// Has so many workers advance all runs there are.
+    pub(super) async fn work_off(&self, workers: usize) -> anyhow::Result<Throughput> {
+        let client = self.client().await?;
         // An earlier phase may have left runs that were only enqueued: they are executed and count.
         let live: i64 = sqlx::query_scalar("SELECT count(*) FROM live_runs").fetch_one(&self.pool).await?;
         let runs = usize::try_from(live)?;
