@@ -11,7 +11,7 @@ use std::{
 };
 use ticketflow_engine::{Backoff, Catalog, Topology, pooler::Pooler};
 use ticketflow_tickets::triage::WORKFLOW;
-use ticketflow_worker::WorkerOptions;
+use ticketflow_worker::{POLL_WITHOUT_WAKE_UPS, WorkerOptions};
 
 /// Most runs one worker advances at once.
 const MOST_CAPACITY: u64 = 10_000;
@@ -264,6 +264,7 @@ impl Config {
     pub(crate) fn worker(&self, args: &WorkerArgs) -> WorkerOptions {
         let (file, default) = (&self.file.worker, WorkerOptions::default());
         let queues = Some(args.queues.clone()).filter(|queues| !queues.is_empty());
+        let poll = if self.notify() { default.poll } else { POLL_WITHOUT_WAKE_UPS };
         WorkerOptions {
             name: worker_name(),
             queues: queues.or_else(|| file.queues.clone()).unwrap_or_default(),
@@ -272,7 +273,7 @@ impl Config {
                 .map_or(file.capacity, |capacity| usize::try_from(capacity).ok())
                 .unwrap_or(default.capacity),
             lease: args.lease.or(file.lease_seconds.map(Duration::from_secs)).unwrap_or(default.lease),
-            poll: file.poll_ms.map_or(default.poll, Duration::from_millis),
+            poll: file.poll_ms.map_or(poll, Duration::from_millis),
             grace: args.grace.or(file.grace_seconds.map(Duration::from_secs)).unwrap_or(default.grace),
             committers: default.committers,
             retention: file.retention_days.map(|days| Duration::from_hours(24 * u64::from(days))),

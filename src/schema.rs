@@ -7,10 +7,13 @@ use sqlx::{
     Connection, PgPool,
     migrate::{Migrate, MigrateError, Migrator},
 };
+use std::time::Duration;
 use ticketflow_engine::store::schema::{self, Standing};
 
 /// Longest that a migration waits for a lock. All that comes after it waits behind it for as long.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '2s'";
+/// Longest pause before a migration is tried again.
+const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// Times that a migration is tried again which could not get its locks.
 const TRIES_MORE: usize = 10;
 
@@ -41,7 +44,8 @@ pub(crate) async fn migrate(database: &Database) -> anyhow::Result<Standing> {
 
 /// The same for whoever knows what the database is.
 pub(crate) async fn apply(pool: &PgPool) -> anyhow::Result<()> {
-    let delays = ExponentialBuilder::default().with_jitter().with_max_times(TRIES_MORE);
+    let delays =
+        ExponentialBuilder::default().with_jitter().with_max_delay(LONGEST_DELAY).with_max_times(TRIES_MORE);
     (|| migrate_once(pool))
         .retry(delays)
         .when(lacks_lock)
@@ -66,13 +70,22 @@ async fn migrate_once(pool: &PgPool) -> Result<(), MigrateError> {
     connection.lock().await?;
     sqlx::raw_sql(LOCK_TIMEOUT).execute(&mut connection).await?;
     migrator().run(&mut connection).await?;
-    connection.close().await?;
+    // What it did stands, however this ends.
+    drop(connection.close().await);
     Ok(())
 }
 
-/// Whether a migration was rolled back only because running statements had locks that it needs.
+/// Whether a migration was rolled back only because running statements had locks that it needs. One that is in no
+/// transaction is not rolled back: what it left half done, as an invalid index, a person has to remove.
 fn lacks_lock(error: &MigrateError) -> bool {
-    let (MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)) = error else {
+    let is_whole = |version: i64| migrator().iter().any(|one| one.version == version && !one.no_tx);
+    let source = if let MigrateError::Execute(source) = error {
+        source
+    } else if let MigrateError::ExecuteMigration(source, version) = error
+        && is_whole(*version)
+    {
+        source
+    } else {
         return false;
     };
     // Deadlock, and lock_timeout.

@@ -85,25 +85,41 @@ impl Wakeup {
         if idle > 0 {
             self.wake_local();
         }
-        if idle >= runs || !self.shared.notify {
+        if idle < runs {
+            self.tell(pool, runs - idle);
+        }
+    }
+
+    /// Says that `runs` runs became ready, of any queue and workflow: workers of other processes hear of them whatever
+    /// room there is in this one, which may not be the one to take them.
+    pub fn ready_anywhere(&self, pool: &PgPool, runs: usize) {
+        self.wake_local();
+        self.tell(pool, runs);
+    }
+
+    fn tell(&self, pool: &PgPool, runs: usize) {
+        if !self.shared.notify {
             return;
         }
         self.shared.untold.fetch_add(runs, Ordering::AcqRel);
         let next = |sending: u8| Some(if sending == SILENT { SENDING } else { AGAIN });
         if self.shared.sending.fetch_update(Ordering::AcqRel, Ordering::Acquire, next) == Ok(SILENT) {
-            tokio::spawn(tell(self.shared.clone(), pool.clone()));
+            tokio::spawn(notify(self.shared.clone(), pool.clone()));
         }
     }
 }
 
 /// Sends one NOTIFY, and another as long as runs became ready meanwhile.
-async fn tell(shared: Arc<Shared>, pool: PgPool) {
+async fn notify(shared: Arc<Shared>, pool: PgPool) {
     loop {
+        // None are left if the last NOTIFY told of those that came while it was under way.
         let runs = shared.untold.swap(0, Ordering::AcqRel);
-        let sent = tokio::time::timeout(SEND_WITHIN, send(&pool, runs)).await;
-        if let Err(error) = sent.unwrap_or_else(|_| Err(StoreError::unanswered("send a wake-up"))) {
-            let error = &error as &dyn std::error::Error;
-            tracing::debug!(error, "a wake-up was not sent; the poll will do");
+        if runs > 0 {
+            let sent = tokio::time::timeout(SEND_WITHIN, send(&pool, runs)).await;
+            if let Err(error) = sent.unwrap_or_else(|_| Err(StoreError::unanswered("send a wake-up"))) {
+                let error = &error as &dyn std::error::Error;
+                tracing::debug!(error, runs, "a wake-up was not sent; the poll will do");
+            }
         }
         let done = shared.sending.compare_exchange(SENDING, SILENT, Ordering::AcqRel, Ordering::Acquire);
         if done.is_ok() {

@@ -10,7 +10,7 @@ pub(super) const INCLUDE: &str = "\n# ticketflow's settings; what follows this l
 /// Modest in memory, uncompromising in durability: a checkpoint the engine reports must survive a power cut.
 const DEFAULTS: [(&str, &str); 21] = [
     ("unix_socket_permissions", "0700"),
-    ("max_connections", "100"),
+    ("max_connections", "400"),
     ("shared_buffers", "128MB"),
     ("fsync", "on"),
     ("synchronous_commit", "on"),

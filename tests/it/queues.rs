@@ -1,19 +1,19 @@
-//! What is claimed when: wake-ups, priorities, paused queues, limits of queues and keys.
+//! What is claimed from queues that are paused or limited, and of keys with a limit.
 
-use crate::support::{
-    Act, Gate, Script, TestEngine, database,
-    greenhouse::{Order, at_once, greenhouse},
-    proxy::Proxy,
-    seconds, until,
+use crate::{
+    order::enqueue_urgent,
+    support::{
+        Act, Gate, Script, TestEngine,
+        greenhouse::{Order, at_once, greenhouse},
+        seconds,
+    },
 };
-use sqlx::postgres::PgListener;
 use std::time::Duration;
 use ticketflow_engine::{
-    Catalog, RunId,
+    Catalog,
     client::EnqueueRequest,
     status::RunStatus,
     store::limit::{self, QueueSettings},
-    wakeup::{CHANNEL, Wakeup},
 };
 
 async fn set_queue(engine: &TestEngine, max_leased: Option<i32>, paused: bool) {
@@ -41,129 +41,6 @@ fn one_per_bed_but_free(script: &Script) -> Catalog {
     Catalog::new([definition.build().unwrap()]).unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn everything_completes_without_notify() {
-    let engine = TestEngine::builder().notify(false).workers(2).start().await;
-    let runs = engine.enqueue_many(50).await;
-    engine.drain().await;
-    for run in runs {
-        assert_eq!(engine.status(run).await, RunStatus::Completed);
-    }
-    engine.finish().await;
-}
-
-/// The poll is far too slow to be what woke the worker.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_notify_wakes_a_worker_of_another_process() {
-    let engine =
-        TestEngine::builder().workers(1).options(|options| options.poll = seconds(3_600)).start().await;
-    until("the worker listens", || async {
-        let listening = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database())";
-        sqlx::query_scalar::<_, bool>(listening).fetch_one(&engine.pool).await.unwrap()
-    })
-    .await;
-    for _ in 0..12 {
-        let run = engine.enqueue().await;
-        engine.ends(run, RunStatus::Completed).await;
-    }
-    engine.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_becomes_ready_while_a_notify_is_under_way_sends_one_more() {
-    let engine = TestEngine::builder().start().await;
-    let mut listener = PgListener::connect(&engine.direct_url()).await.unwrap();
-    listener.listen_all([CHANNEL, "end"]).await.unwrap();
-    let proxy = Proxy::before(&engine.url()).await;
-    let pool = database::connect(&proxy.url(&engine.url())).await;
-    let wakeup = Wakeup::new(true);
-    let under_way = proxy.hold("pg_notify");
-    wakeup.ready(&pool, 1);
-    under_way.reached().await;
-    (0..5).for_each(|_| wakeup.ready(&pool, 1));
-    under_way.open();
-    for runs in ["1", "5"] {
-        let heard = listener.recv().await.unwrap();
-        assert_eq!((heard.channel(), heard.payload()), (CHANNEL, runs));
-    }
-    wakeup.ready(&pool, 3);
-    assert_eq!(listener.recv().await.unwrap().payload(), "3", "those after it send their own");
-    sqlx::query("NOTIFY \"end\"").execute(&engine.pool).await.unwrap();
-    assert_eq!(listener.recv().await.unwrap().channel(), "end", "and no more than that");
-    engine.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_can_take_what_it_makes_ready_tells_no_other() {
-    let engine = TestEngine::builder().start().await;
-    let mut listener = PgListener::connect(&engine.direct_url()).await.unwrap();
-    listener.listen_all([CHANNEL, "end"]).await.unwrap();
-    let wakeup = Wakeup::new(true);
-    wakeup.set_idle_capacity(3);
-    wakeup.ready(&engine.pool, 1);
-    wakeup.ready(&engine.pool, 2);
-    sqlx::query("NOTIFY \"end\"").execute(&engine.pool).await.unwrap();
-    assert_eq!(listener.recv().await.unwrap().channel(), "end", "it has room for three");
-    wakeup.ready(&engine.pool, 1);
-    assert_eq!(listener.recv().await.unwrap().channel(), CHANNEL, "not for four");
-    engine.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn urgent_runs_are_claimed_first_and_equals_in_order() {
-    let engine = TestEngine::builder().start().await;
-    let mut expected = Vec::new();
-    for priority in [5, 1, 9, 1, 5] {
-        let request = EnqueueRequest { priority: Some(priority), ..TestEngine::request("north") };
-        expected.push((priority, engine.client.enqueue(request).await.unwrap().run()));
-    }
-    expected.sort_by_key(|(priority, _)| *priority);
-    let worker = engine.hand("gardener").await;
-    let one_by_one = [worker.claim_one().await.id, worker.claim_one().await.id];
-    let rest: Vec<_> = worker.claim(10).await.into_iter().map(|lease| lease.id).collect();
-    let claimed = [one_by_one.as_slice(), rest.as_slice()].concat();
-    assert_eq!(claimed, expected.into_iter().map(|(_, run)| run).collect::<Vec<_>>());
-    engine.finish().await;
-}
-
-async fn enqueue_urgent(engine: &TestEngine, bed: &str, priority: i16, in_seconds: Option<i64>) -> RunId {
-    let start_at = in_seconds.map(|later| engine.clock.now() + chrono::TimeDelta::seconds(later));
-    let request = EnqueueRequest { priority: Some(priority), start_at, ..TestEngine::request(bed) };
-    engine.client.enqueue(request).await.unwrap().run()
-}
-
-/// Runs whose sleep is over have no precedence over ready ones, nor the other way round.
-#[tokio::test(flavor = "multi_thread")]
-async fn due_sleepers_and_ready_runs_are_claimed_in_one_order() {
-    let engine = TestEngine::builder().start().await;
-    let mut expected = Vec::new();
-    for (priority, in_seconds) in [(3, Some(1)), (2, None), (1, Some(1)), (4, None)] {
-        expected.push((priority, enqueue_urgent(&engine, "north", priority, in_seconds).await));
-    }
-    engine.advance_clock(seconds(2)).await;
-    expected.sort_by_key(|(priority, _)| *priority);
-    let worker = engine.hand("gardener").await;
-    for pair in expected.chunks(2) {
-        let claimed: Vec<_> = worker.claim(2).await.into_iter().map(|lease| lease.id).collect();
-        assert_eq!(claimed, [pair[0].1, pair[1].1]);
-    }
-    engine.finish().await;
-}
-
-/// More runs became due than a claim takes: the urgent one among them is not left to the end.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_backlog_of_due_sleepers_lines_up_by_priority() {
-    let engine = TestEngine::builder().start().await;
-    for second in 1..=20 {
-        enqueue_urgent(&engine, "north", 5, Some(second)).await;
-    }
-    let urgent = enqueue_urgent(&engine, "north", 1, Some(30)).await;
-    engine.advance_clock(seconds(60)).await;
-    assert_eq!(engine.line_up().await, 21);
-    assert_eq!(engine.hand("gardener").await.claim_one().await.id, urgent);
-    engine.finish().await;
-}
-
 /// Only some orders have a key; none of either kind waits for all of the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn runs_with_and_without_a_key_are_claimed_in_one_order() {
@@ -177,19 +54,6 @@ async fn runs_with_and_without_a_key_are_claimed_in_one_order() {
     for (_, run) in expected {
         assert_eq!(worker.claim_one().await.id, run);
     }
-    engine.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_starts_later_is_not_claimed_before() {
-    let engine = TestEngine::builder().start().await;
-    let start_at = Some(engine.clock.now() + chrono::TimeDelta::hours(1));
-    let request = EnqueueRequest { start_at, ..TestEngine::request("north") };
-    let run = engine.client.enqueue(request).await.unwrap().run();
-    let worker = engine.hand("gardener").await;
-    assert!(worker.claim(1).await.is_empty());
-    engine.advance_clock(seconds(3_601)).await;
-    assert_eq!(worker.work().await.0, run);
     engine.finish().await;
 }
 

@@ -6,9 +6,10 @@ use crate::support::{
     app::{Process, program, run},
     clients::Clients,
     database::Database,
+    until,
 };
 use reqwest::StatusCode;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Mutex};
 
 /// What a newer release's migration may do while this one still works: add.
 const EXPAND: &str = "
@@ -105,11 +106,16 @@ async fn a_migration_that_cannot_get_a_lock_is_tried_again() {
     let mut command = program();
     command.arg("migrate").env("DATABASE_URL", database.direct_url());
     let migration = tokio::spawn(run(command));
-    let mut waiting = BTreeSet::new();
-    while waiting.len() < 2 {
-        let waits = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
-        waiting.extend(sqlx::query_scalar::<_, i32>(waits).fetch_all(&pool).await.unwrap());
-    }
+    let waits =
+        "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    let tries = Mutex::new(BTreeSet::new());
+    until("a second try waits as the first did", || async {
+        let waiting = sqlx::query_scalar::<_, i32>(waits).fetch_all(&pool).await.unwrap();
+        let mut tries = tries.lock().unwrap();
+        tries.extend(waiting);
+        tries.len() > 1
+    })
+    .await;
     holding.rollback().await.unwrap();
     let output = migration.await.unwrap();
     assert!(output.status.success(), "{}", said(&output));

@@ -131,7 +131,9 @@ impl Chores {
                 Ok(0) => return,
                 Ok(runs) => {
                     tracing::warn!(runs, "took runs over from dead workers");
-                    client.wakeup().ready(client.pool(), usize::try_from(runs).unwrap_or(usize::MAX));
+                    client
+                        .wakeup()
+                        .ready_anywhere(client.pool(), usize::try_from(runs).unwrap_or(usize::MAX));
                 }
                 Err(error) => return failed("reap", &error),
             }
@@ -150,7 +152,7 @@ impl Chores {
         let client = &self.session.client;
         match self.in_time(scheduler::fire_due(client)).await {
             Ok(runs) if runs.is_empty() => {}
-            Ok(runs) => client.wakeup().ready(client.pool(), runs.len()),
+            Ok(runs) => client.wakeup().ready_anywhere(client.pool(), runs.len()),
             Err(error) => failed("fire schedules", &error),
         }
     }

@@ -4,6 +4,7 @@
 
 use crate::{
     Shutdown,
+    bookmark::Bookmark,
     pacing::{self, CLAIM_CAP, FIRST_PAUSE, Look, PACE, SETTINGS_FOR},
     session::{Session, reconnect_delay},
 };
@@ -20,7 +21,7 @@ use ticketflow_engine::{
     executor::{DEADLINE_GRACE, Ended, ExecutorError},
     loan::Line,
     store::{
-        claim::{self, ClaimRequest, Claimed, LeasedRun},
+        claim::{self, ClaimRequest, Claimed, LeasedRun, Place},
         limit,
     },
 };
@@ -41,6 +42,8 @@ pub(crate) struct Claims {
     queues: Vec<String>,
     definitions: Vec<String>,
     keyed: Vec<String>,
+    /// By queue.
+    bookmarks: BTreeMap<String, Bookmark>,
     settings: BTreeMap<String, limit::QueueSettings>,
     settings_until: Option<Instant>,
 }
@@ -82,6 +85,7 @@ impl Claims {
             shutdown,
             running: TaskTracker::new(),
             timers: Timers::default(),
+            bookmarks: BTreeMap::new(),
             settings: BTreeMap::new(),
             settings_until: None,
         }
@@ -140,13 +144,13 @@ impl Claims {
         let mut found = Look::Nothing;
         let next = 1.min(self.queues.len());
         self.queues.rotate_left(next);
-        for queue in &self.queues {
+        for position in 0..self.queues.len() {
             let free = self.places.available_permits().min(CLAIM_CAP);
             if free == 0 {
                 found = Look::Full;
                 break;
             }
-            let claimed = self.claim(queue, free).await?;
+            let claimed = self.claim_from(position, free).await?;
             found = found.max(Look::of(claimed.runs.len(), claimed.set_aside, free));
             for run in claimed.runs {
                 self.start(run);
@@ -156,12 +160,24 @@ impl Claims {
         Ok(found)
     }
 
-    async fn claim(&self, queue: &str, free: usize) -> Result<Claimed, StoreError> {
+    async fn claim_from(&mut self, position: usize, free: usize) -> Result<Claimed, StoreError> {
+        let queue = &self.queues[position];
+        let began = Instant::now();
+        let from = self.bookmarks.get(queue).map_or(Place::FIRST, |bookmark| bookmark.from(began));
+        let claimed = self.claim(queue, from, free).await?;
+        let now = Instant::now();
+        let bookmark = self.bookmarks.entry(queue.clone()).or_default();
+        bookmark.note(from, &claimed.runs, now - began, now);
+        Ok(claimed)
+    }
+
+    async fn claim(&self, queue: &str, from: Place, free: usize) -> Result<Claimed, StoreError> {
         let client = &self.session.client;
         let request = ClaimRequest {
             worker: self.session.id,
             queue,
             definitions: &self.definitions,
+            from,
             limit: i64::try_from(free).unwrap_or(i64::MAX),
             deadline: client.catalog().longest_timeout() + DEADLINE_GRACE,
             keyed: &self.keyed,
@@ -194,7 +210,7 @@ impl Claims {
             return Ok(());
         }
         let mut connection = self.line.loan().await?;
-        let found = limit::surroundings(&mut connection).await?;
+        let found = limit::surroundings(&mut connection, &self.queues, &self.definitions).await?;
         self.line.keep(connection).await?;
         if self.session.client.topology() == Topology::Citus {
             for queue in found.queues.values().filter(|queue| queue.max_leased.is_some()) {

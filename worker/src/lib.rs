@@ -4,6 +4,7 @@
 //! One [`run`] is one worker. It registers, works until it is told to stop, and comes back under a new id if it was
 //! declared dead meanwhile.
 
+mod bookmark;
 mod chores;
 mod claims;
 mod heartbeat;
@@ -14,6 +15,6 @@ mod reconcile;
 mod session;
 mod shutdown;
 
-pub use options::WorkerOptions;
+pub use options::{POLL_WITHOUT_WAKE_UPS, WorkerOptions};
 pub use session::{WorkerError, run};
 pub use shutdown::Shutdown;

@@ -42,7 +42,22 @@ async fn hear(pool: &PgPool, session: &Session) -> Result<(), sqlx::Error> {
 
 fn is_called(session: &Session, heard: Option<&PgNotification>) -> bool {
     // `None`: the connection was lost and is there again. An older release does not say how many runs.
-    let Some(runs) = heard.and_then(|heard| heard.payload().parse().ok()) else { return true };
+    let Some(runs) = heard.and_then(|heard| told(heard.payload())) else { return true };
     let fleet = session.fleet.load(Ordering::Acquire);
     pacing::is_called(fleet, runs, session.options.capacity, random_fraction())
+}
+
+/// The runs that a wake-up tells of.
+fn told(payload: &str) -> Option<usize> {
+    payload.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wake_up_that_does_not_say_for_how_many_runs_calls_everybody() {
+        assert_eq!(["1", "1280", "", "many", "-1"].map(told), [Some(1), Some(1_280), None, None, None]);
+    }
 }

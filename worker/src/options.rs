@@ -3,6 +3,9 @@
 use sqlx::PgPool;
 use std::time::Duration;
 
+/// Longest pause between two looks for work, jittered by a quarter, of a worker that hears no wake-ups.
+pub const POLL_WITHOUT_WAKE_UPS: Duration = Duration::from_millis(400);
+
 /// Settings of a worker.
 #[derive(Debug, Clone)]
 pub struct WorkerOptions {

@@ -11,8 +11,9 @@ pub const PACE: Duration = Duration::from_millis(3);
 pub const CLAIM_CAP: usize = 256;
 /// How long what operators set about queues is remembered.
 pub const SETTINGS_FOR: Duration = Duration::from_secs(10);
-/// How many workers look, on average, at the wake-up for one run: so many that hardly ever all of them are busy or gone.
-const CALLED: f64 = 4.0;
+/// How many workers look, on average, at the wake-up for one run. Each decides for itself: that none does is as likely as
+/// e to minus this, one in three thousand; where half of them have no room, one in fifty.
+const CALLED: f64 = 8.0;
 /// Heartbeats, and looks for chores, in the time of a lease.
 pub const BEATS_PER_LEASE: u32 = 3;
 
@@ -56,8 +57,8 @@ pub fn worth_a_claim(capacity: usize) -> usize {
 
 /// Whether a worker of a `fleet` of this size looks at a wake-up for so many `runs`, of which it could take `capacity`;
 /// `fraction` is random, from 0 to below 1. All of a small fleet look, of a large one as many as are likely to be
-/// needed: each that comes in vain costs the database a claim. A run that nobody came for is found by the poll, which
-/// comes the more often the more workers there are.
+/// needed: each that comes in vain costs the database a claim. The fleet are those that could take this one's place; so a
+/// run that nobody came for is found by the poll of one of them, which comes the more often the more they are.
 pub fn is_called(fleet: usize, runs: usize, capacity: usize, fraction: f64) -> bool {
     let count = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
     let wanted = CALLED + count(runs) / count(capacity.max(1));
@@ -95,14 +96,25 @@ mod tests {
     }
 
     #[test]
+    fn that_nobody_of_a_large_fleet_comes_is_rare() {
+        for fleet in [9_u32, 20, 100, 1_000] {
+            let steps = f64::from(fleet) * 1_000.0;
+            let called =
+                (0..fleet * 1_000).filter(|step| is_called(fleet as usize, 1, 128, f64::from(*step) / steps));
+            let share = f64::from(u32::try_from(called.count()).unwrap()) / steps;
+            assert!((1.0 - share).powf(f64::from(fleet)) < 0.001, "{fleet}");
+        }
+    }
+
+    #[test]
     fn all_of_a_small_fleet_are_called_and_of_a_large_one_no_more_than_are_needed() {
         let called = |fleet: u32, runs| {
             let fractions = (0..fleet).map(|number| f64::from(number) / f64::from(fleet));
             fractions.filter(|fraction| is_called(fleet as usize, runs, 128, *fraction)).count()
         };
-        assert_eq!([0, 1, 4].map(|fleet| called(fleet, 1)), [0, 1, 4]);
-        assert_eq!(called(1_000, 1), 5);
-        assert_eq!(called(1_000, 1_280), 14);
+        assert_eq!([0, 1, 8].map(|fleet| called(fleet, 1)), [0, 1, 8]);
+        assert_eq!(called(1_000, 1), 9);
+        assert_eq!(called(1_000, 1_280), 18);
         assert_eq!(called(100, 1_000_000), 100);
         assert!(is_called(0, 1, 128, 0.9), "who does not know the fleet yet looks");
     }

@@ -14,6 +14,20 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, postgres::types::PgInterval};
 use std::{collections::BTreeSet, time::Duration};
 
+/// A place in the order in which the ready runs of a queue are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Lower comes first.
+    pub priority: i16,
+    /// Since when it is ready; of the same priority, the older comes first.
+    pub wake_at: DateTime<Utc>,
+}
+
+impl Place {
+    /// Before all runs.
+    pub const FIRST: Self = Self { priority: i16::MIN, wake_at: DateTime::UNIX_EPOCH };
+}
+
 /// A run that this worker may advance until its lease or epoch is gone.
 #[derive(Debug, Clone)]
 pub struct LeasedRun {
@@ -23,6 +37,8 @@ pub struct LeasedRun {
     pub epoch: Epoch,
     /// Number of the attempt that starts now.
     pub attempt: i32,
+    /// Where it stood among those that were ready.
+    pub place: Place,
     /// Signals sent to it so far.
     pub signal_count: i32,
     /// Limits it counts against.
@@ -46,6 +62,9 @@ pub struct ClaimRequest<'a> {
     pub queue: &'a str,
     /// Definitions it can run, as `workflow@version`.
     pub definitions: &'a [String],
+    /// Place from which ready runs are looked for. Those before it are left where they are, and so are the dead rows of
+    /// those that were taken from there: while somebody holds on to a snapshot, a look from the beginning meets them all.
+    pub from: Place,
     /// At most how many.
     pub limit: i64,
     /// Time after which another worker may take a run whose step never ends.
@@ -69,6 +88,8 @@ struct ClaimedRow {
     live_seq: i32,
     live_epoch: Epoch,
     live_attempt: i32,
+    priority: i16,
+    wake_at: DateTime<Utc>,
     signal_count: i32,
     slots: i16,
     queue: String,
@@ -93,6 +114,7 @@ impl ClaimedRow {
             id: self.id,
             epoch: self.live_epoch,
             attempt: self.live_attempt,
+            place: Place { priority: self.priority, wake_at: self.wake_at },
             signal_count: self.signal_count,
             slots: self.slots,
             queue: self.queue.clone(),
@@ -166,6 +188,8 @@ async fn lease(
         interval(request.deadline),
         slots,
         request.keyed,
+        request.from.priority,
+        request.from.wake_at,
     )
     .fetch_all(connection)
     .await

@@ -12,8 +12,8 @@ WITH allowed AS (
     FOR UPDATE SKIP LOCKED
 ), ready AS (
     SELECT bucket, id, workflow, version, concurrency_key, priority, wake_at FROM live_runs
-    WHERE state = 'ready'
-        AND queue = $1 AND workflow || '@' || version = ANY ($2) AND EXISTS (SELECT FROM allowed)
+    WHERE state = 'ready' AND queue = $1 AND (priority, wake_at) >= ($8::smallint, $9::timestamptz)
+        AND workflow || '@' || version = ANY ($2) AND EXISTS (SELECT FROM allowed)
     ORDER BY priority, wake_at
     LIMIT $3
     FOR UPDATE SKIP LOCKED
@@ -56,7 +56,7 @@ WITH allowed AS (
         run.slots, run.queue, run.concurrency_key, ranked.fits
 )
 SELECT taken.id AS "id: RunId", taken.fits AS "leased!", taken.seq AS live_seq, taken.epoch AS "live_epoch: Epoch",
-    taken.attempt AS live_attempt, taken.signal_count, taken.slots, taken.queue, taken.concurrency_key,
+    taken.attempt AS live_attempt, taken.priority, taken.wake_at AS "wake_at!", taken.signal_count, taken.slots, taken.queue, taken.concurrency_key,
     engine_now() AS "now!", event.seq, event.epoch, event.kind, event.step, event.attempt, event.actor,
     event.payload::text AS "payload!", event.duration_ms, event.at, event.hash, event.erased_digest
 FROM taken

@@ -25,7 +25,7 @@ WITH ready AS (
         run.slots, run.queue, run.concurrency_key
 )
 SELECT taken.id AS "id: RunId", true AS "leased!", taken.seq AS live_seq, taken.epoch AS "live_epoch: Epoch",
-    taken.attempt AS live_attempt, taken.signal_count, taken.slots, taken.queue, taken.concurrency_key,
+    taken.attempt AS live_attempt, taken.priority, taken.wake_at AS "wake_at!", taken.signal_count, taken.slots, taken.queue, taken.concurrency_key,
     engine_now() AS "now!", event.seq, event.epoch, event.kind, event.step, event.attempt, event.actor,
     event.payload::text AS "payload!", event.duration_ms, event.at, event.hash, event.erased_digest
 FROM taken

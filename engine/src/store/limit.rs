@@ -63,21 +63,32 @@ impl Released {
 /// What a worker has to know of the others and of the queues, read now and then.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surroundings {
-    /// Workers whose lease holds, itself among them.
+    /// Workers that could take its place, and itself.
     pub fleet: usize,
     /// Every queue an operator has set something for, by name.
     pub queues: BTreeMap<String, QueueSettings>,
 }
 
-/// Reads the [`Surroundings`].
+/// Reads the [`Surroundings`] of a worker that serves these queues and knows these definitions. One takes its place that
+/// does too, is not about to stop, and whose lease holds.
 ///
 /// # Errors
 /// If the database is out of reach.
-pub async fn surroundings(connection: &mut PgConnection) -> Result<Surroundings, StoreError> {
+pub async fn surroundings(
+    connection: &mut PgConnection,
+    serves: &[String],
+    knows: &[String],
+) -> Result<Surroundings, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT fleet.alive AS "alive!", queues.name AS "name?", max_leased, paused AS "paused?"
-           FROM (SELECT count(*) AS alive FROM workers WHERE expires_at > engine_now()) AS fleet
-           LEFT JOIN queues ON true"#
+           FROM (
+               SELECT count(*) AS alive FROM workers
+               WHERE state = 'active' AND expires_at > engine_now()
+                   AND workers.queues @> $1::text[] AND definitions @> $2::text[]
+           ) AS fleet
+           LEFT JOIN queues ON true"#,
+        serves,
+        knows,
     )
     .fetch_all(connection)
     .await

@@ -4,10 +4,11 @@ mod urgent;
 
 use super::{
     announce,
-    latency::Percentiles,
+    latency::{Heard, Percentiles},
     phases::{Bench, Throughput, start},
     probe::as_f64,
     report::cost,
+    workload::WORKFLOW,
 };
 use crate::output::out;
 use anyhow::Context as _;
@@ -94,10 +95,12 @@ pub(super) async fn measure(bench: &Bench, runs: usize, args: &GrowthArgs) -> an
     let (throughput, urgent) = urgent::among_ready(bench, MANY_READY).await?;
     let name = format!("and {MANY_READY} ready at once, worked off, the urgent ones among them picked up");
     conditions.push(condition(bench, &conditions, name, throughput, urgent).await?);
-    let (idle, shutdown) = idle_workers(bench).await?;
-    add(bench, &mut conditions, format!("and {IDLE_WORKERS} idle workers"), runs).await?;
-    shutdown.request();
-    futures::future::join_all(idle).await;
+    announce(&format!("and {MANY_READY} ready before them that no worker knows"));
+    wait_in_vain(&bench.pool, MANY_READY).await?;
+    let name = format!("and {MANY_READY} ready before them that no worker knows");
+    add(bench, &mut conditions, name, runs).await?;
+    sqlx::query("DELETE FROM live_runs WHERE workflow <> $1").bind(WORKFLOW).execute(&bench.pool).await?;
+    beside_idle(bench, &mut conditions, runs).await?;
     under_snapshot(bench, &mut conditions, runs, Duration::from_secs(args.snapshot_seconds)).await?;
     add(bench, &mut conditions, "and the snapshot let go".to_owned(), runs).await?;
     let server = sqlx::query_scalar("SELECT version()").fetch_one(&bench.pool).await?;
@@ -112,7 +115,7 @@ async fn add(
 ) -> anyhow::Result<()> {
     announce(&name);
     let throughput = bench.throughput(runs, 1).await?;
-    let alone = bench.one_at_a_time(ALONE).await?;
+    let alone = bench.one_at_a_time(ALONE, Heard::ByNotify).await?;
     conditions.push(condition(bench, conditions, name, throughput, alone.pickups).await?);
     Ok(())
 }
@@ -164,15 +167,50 @@ async fn fill(pool: &PgPool, runs: usize, events: i32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Workers of a queue in which nothing happens, each with connections of its own, as in a process of its own.
-async fn idle_workers(bench: &Bench) -> anyhow::Result<(Vec<tokio::task::JoinHandle<()>>, Shutdown)> {
+/// Ready runs of a workflow that no worker knows, in the queue that is worked on.
+async fn wait_in_vain(pool: &PgPool, runs: usize) -> anyhow::Result<()> {
+    sqlx::query(
+        "INSERT INTO live_runs (
+             bucket, id, workflow, version, queue, priority, state, wake_at, step, seq, attempt, crashes, epoch, last_hash
+         )
+         SELECT get_byte(uuid_send(id), 15), id, 'unknown', 1, 'default', 0, 'ready', now(), 'one', 0, 0, 0, 0,
+             sha256(uuid_send(id))
+         FROM (SELECT gen_random_uuid() AS id FROM generate_series(1, $1)) AS fresh",
+    )
+    .bind(i32::try_from(runs)?)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Throughput while others look in vain in another queue, and pickup while they look in the same.
+async fn beside_idle(bench: &Bench, conditions: &mut Vec<Condition>, runs: usize) -> anyhow::Result<()> {
+    let name = format!("and {IDLE_WORKERS} idle workers");
+    announce(&name);
+    let (idle, shutdown) = idle_workers(bench, "elsewhere").await?;
+    let throughput = bench.throughput(runs, 1).await?;
+    shutdown.request();
+    futures::future::join_all(idle).await;
+    let (idle, shutdown) = idle_workers(bench, "default").await?;
+    let alone = bench.one_at_a_time(ALONE, Heard::ByNotify).await?;
+    shutdown.request();
+    futures::future::join_all(idle).await;
+    conditions.push(condition(bench, conditions, name, throughput, alone.pickups).await?);
+    Ok(())
+}
+
+/// Workers with nothing to do, each with connections of its own, as in a process of its own.
+async fn idle_workers(
+    bench: &Bench,
+    queue: &str,
+) -> anyhow::Result<(Vec<tokio::task::JoinHandle<()>>, Shutdown)> {
     let shutdown = Shutdown::default();
     let mut workers = Vec::with_capacity(IDLE_WORKERS);
     for number in 0..IDLE_WORKERS {
         let client = bench.client_with(2).await?;
         let options = WorkerOptions {
             name: format!("idle-{number}"),
-            queues: vec!["elsewhere".to_owned()],
+            queues: vec![queue.to_owned()],
             ..WorkerOptions::default()
         };
         workers.push(start(client, options, &shutdown));

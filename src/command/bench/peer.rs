@@ -3,6 +3,7 @@
 
 use super::{
     connect,
+    latency::Heard,
     phases::{self, Bench},
 };
 use crate::{
@@ -61,7 +62,7 @@ pub(super) async fn run(mode: Mode, config: &Config) -> anyhow::Result<()> {
         }
         Mode::Work { .. } => work(&bench).await,
         Mode::Lat { runs } => {
-            let times = bench.one_at_a_time(runs).await?;
+            let times = bench.one_at_a_time(runs, Heard::Within).await?;
             let millis = |times: &[Duration]| -> Vec<f64> {
                 times.iter().map(|time| time.as_secs_f64() * 1_000.0).collect()
             };

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use std::time::{Duration, Instant};
 use ticketflow_engine::{Client, Clock, store::stats, wakeup::Wakeup};
-use ticketflow_worker::{Shutdown, WorkerOptions};
+use ticketflow_worker::{POLL_WITHOUT_WAKE_UPS, Shutdown, WorkerOptions};
 use tokio::task::JoinHandle;
 
 /// W1.
@@ -50,13 +50,22 @@ pub(super) struct Bench {
     pub(super) capacity: usize,
     /// How far the runs are.
     pub(super) progress: Progress,
+    /// The database's, as all clients know it.
+    clock: Clock,
     /// Statements of the benchmark itself, which are nobody's cost.
     pub(super) asked: Asked,
 }
 
 impl Bench {
     pub(super) fn new(pool: PgPool, options: PgConnectOptions, capacity: usize) -> Self {
-        Self { pool, options, capacity, progress: Progress::default(), asked: Asked::default() }
+        Self {
+            pool,
+            options,
+            capacity,
+            progress: Progress::default(),
+            clock: Clock::default(),
+            asked: Asked::default(),
+        }
     }
 
     /// An engine client on a pool of its own.
@@ -64,11 +73,16 @@ impl Bench {
         self.client_with(CONNECTIONS).await
     }
 
-    /// An engine client on a pool of so many connections.
+    /// An engine client on a pool of so many connections, which hears of others' runs by NOTIFY.
     pub(super) async fn client_with(&self, connections: u32) -> anyhow::Result<Client> {
+        self.client_of(connections, true).await
+    }
+
+    /// The same, and whether it hears and says what becomes ready.
+    pub(super) async fn client_of(&self, connections: u32, notify: bool) -> anyhow::Result<Client> {
         let pool = connect_with(self.options.clone(), connections).await?;
         let catalog = workload::catalog(&self.progress)?;
-        Ok(Client::new(pool, catalog, Clock::default(), Wakeup::new(true)))
+        Ok(Client::new(pool, catalog, self.clock.clone(), Wakeup::new(notify)))
     }
 
     pub(super) async fn probe(&self) -> anyhow::Result<Probe> {
@@ -76,11 +90,10 @@ impl Bench {
     }
 
     pub(super) fn worker(&self, client: &Client, number: usize, shutdown: &Shutdown) -> JoinHandle<()> {
-        let options = WorkerOptions {
-            name: format!("bench-{number}"),
-            capacity: self.capacity,
-            ..WorkerOptions::default()
-        };
+        let default = WorkerOptions::default();
+        let poll = if client.wakeup().uses_notify() { default.poll } else { POLL_WITHOUT_WAKE_UPS };
+        let name = format!("bench-{number}");
+        let options = WorkerOptions { name, capacity: self.capacity, poll, ..default };
         start(client.clone(), options, shutdown)
     }
 
@@ -97,22 +110,30 @@ impl Bench {
         self.settle().await
     }
 
-    /// Has so many workers advance all runs there are.
+    /// Has so many workers advance all runs there are, each with connections and wake-ups of its own.
     pub(super) async fn work_off(&self, workers: usize) -> anyhow::Result<Throughput> {
-        let client = self.client().await?;
+        let mut clients = Vec::with_capacity(workers);
+        for _ in 0..workers {
+            clients.push(self.client().await?);
+        }
         // An earlier phase may have left runs that were only enqueued: they are executed and count.
-        let live: i64 = sqlx::query_scalar("SELECT count(*) FROM live_runs").fetch_one(&self.pool).await?;
+        let live: i64 = sqlx::query_scalar("SELECT count(*) FROM live_runs WHERE workflow = $1")
+            .bind(workload::WORKFLOW)
+            .fetch_one(&self.pool)
+            .await?;
         let runs = usize::try_from(live)?;
         let before = self.probe().await?;
         let last = self.progress.last_steps() + runs;
         let shutdown = Shutdown::default();
         let started = Instant::now();
-        let running: Vec<_> = (0..workers).map(|number| self.worker(&client, number, &shutdown)).collect();
+        let numbered = clients.iter().enumerate();
+        let running: Vec<_> =
+            numbered.map(|(number, client)| self.worker(client, number, &shutdown)).collect();
         self.drained(last).await?;
         let seconds = started.elapsed().as_secs_f64();
         shutdown.request();
         futures::future::join_all(running).await;
-        client.pool().close().await;
+        futures::future::join_all(clients.iter().map(|client| client.pool().close())).await;
         let cost = before.cost(&self.probe().await?, &self.pool, runs).await?;
         let runs_per_second = as_f64(runs) / seconds;
         let steps_per_second = runs_per_second * 6.0;
@@ -156,7 +177,8 @@ impl Bench {
         let mut connection = self.pool.acquire().await?;
         loop {
             self.asked.count(1);
-            let live: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM live_runs)")
+            let live: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM live_runs WHERE workflow = $1)")
+                .bind(workload::WORKFLOW)
                 .fetch_one(&mut *connection)
                 .await?;
             if !live {

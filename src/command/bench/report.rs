@@ -103,12 +103,16 @@ impl Posts {
 
 impl Latency {
     fn line(&self) -> String {
-        let Self { pickup, total, commit_p50, .. } = self;
+        let Self { pickup, pickup_by_notify, pickup_by_poll, total, commit_p50, .. } = self;
         format!(
-            "W2 one run alone: picked up after p50 {:.2} ms, p99 {:.2} ms; done after p50 {:.2} ms, p99 {:.2} ms \
-             ({:.2} x 8 single-row commits of {commit_p50:.2} ms); {}",
+            "W2 one run alone: picked up after p50 {:.2} ms, p99 {:.2} ms, by NOTIFY after {:.2} and {:.2} ms, by an idle \
+             worker's poll after {:.0} and {:.0} ms; done after p50 {:.2} ms, p99 {:.2} ms ({:.2} x 8 single-row commits of {commit_p50:.2} ms); {}",
             pickup.p50,
             pickup.p99,
+            pickup_by_notify.p50,
+            pickup_by_notify.p99,
+            pickup_by_poll.p50,
+            pickup_by_poll.p99,
             total.p50,
             total.p99,
             total.p50 / (8.0 * commit_p50),
@@ -175,6 +179,8 @@ mod tests {
             latency: Latency {
                 runs: 3,
                 pickup: Percentiles { p50: 1.25, p99: 2.5 },
+                pickup_by_notify: Percentiles { p50: 1.25, p99: 2.5 },
+                pickup_by_poll: Percentiles { p50: 1.25, p99: 2.5 },
                 total: Percentiles { p50: 8.0, p99: 9.0 },
                 commit_p50: 0.25,
                 runs_per_second: 100.0,

@@ -11,7 +11,7 @@ use ticketflow_engine::{
     fence::Fence,
     loan::Loan,
     store::{
-        claim::{self, ClaimRequest, LeasedRun},
+        claim::{self, ClaimRequest, LeasedRun, Place},
         lease::{self, Registration},
     },
 };
@@ -91,6 +91,7 @@ impl HandWorker {
             worker: self.id,
             queue: "default",
             definitions: &self.definitions,
+            from: Place::FIRST,
             limit,
             deadline: super::seconds(100),
             keyed: &self.keyed,
