@@ -4,7 +4,7 @@ use crate::support::{Act, Gate, TestEngine, database, proxy::Proxy, topology, un
 use std::{sync::Arc, time::Duration};
 use ticketflow_engine::{Client, RunId, executor::Ended, status::RunStatus, wakeup::Wakeup};
 
-const LEASE: Duration = Duration::from_millis(1_500);
+const LEASE: Duration = Duration::from_secs(3);
 
 /// A run that a worker behind the proxy holds at `water`.
 async fn held_at_water(engine: &mut TestEngine, proxy: &Proxy) -> (RunId, Arc<Gate>) {

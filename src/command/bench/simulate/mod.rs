@@ -26,7 +26,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use report::Report;
 use scenario::Scenario;
 use std::{num::NonZero, time::Duration};
-use ticketflow_worker::WorkerOptions;
+use ticketflow_worker::{POLL_WITHOUT_WAKE_UPS, WorkerOptions};
 
 /// Loads, by the most that could be done: well below what saturates, and above.
 const LOADS: [f64; 2] = [0.5, 1.5];
@@ -114,7 +114,11 @@ impl SimulateArgs {
 
     fn scenario(&self, capacity: usize, nodes: usize, step: Duration, workers: usize) -> Scenario {
         let product = WorkerOptions::default();
-        let poll = if nodes > 1 { POLL_ON_SEVERAL_NODES } else { product.poll };
+        let poll = match (nodes, self.no_notify) {
+            (2.., _) => POLL_ON_SEVERAL_NODES,
+            (_, true) => POLL_WITHOUT_WAKE_UPS,
+            (_, false) => product.poll,
+        };
         Scenario {
             workers,
             capacity,
