@@ -25,7 +25,7 @@ pub use text::PhraseError;
 
 use article::ArticleReadings;
 use classify::{Classifier, Lexicon};
-use draft::{Drafter, Templates, Wordings};
+use draft::{Drafter, Names, Templates, Wordings};
 use extract::Extractor;
 use language::LanguageFinder;
 use priority::PriorityRules;
@@ -51,6 +51,7 @@ pub struct Offline {
     extractor: Extractor,
     templates: Templates,
     wordings: Wordings,
+    names: Names,
     review_rules: ReviewRules,
     readings: Readings,
     articles: ArticleReadings,
@@ -68,6 +69,7 @@ impl Offline {
             extractor: Extractor::load()?,
             templates: Templates::load()?,
             wordings: Wordings::load()?,
+            names: Names::load()?,
             review_rules: ReviewRules::load()?,
             taxonomy,
             readings: Readings::default(),
@@ -109,6 +111,7 @@ impl Offline {
         let drafter = Drafter {
             templates: &self.templates,
             wordings: &self.wordings,
+            names: &self.names,
             extractor: &self.extractor,
             languages: &self.languages,
             articles: &self.articles,
