@@ -5,6 +5,7 @@
 mod article;
 mod classify;
 mod draft;
+mod embedding;
 mod error;
 mod extract;
 mod finalize;
@@ -17,6 +18,7 @@ mod text;
 
 pub use classify::CategoryScore;
 pub use draft::{DraftError, DraftRequest};
+pub use embedding::{DIMENSIONS, Embedder, EmbeddingError, Vector};
 pub use error::OfflineError;
 pub use finalize::{Approval, Case, Decision, approval, resolve};
 pub use reading::Message;
