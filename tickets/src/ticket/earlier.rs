@@ -12,6 +12,10 @@ use ticketflow_engine::{RunId, StoreError};
 pub(super) const COMPARED: usize = 24;
 /// Fewest letters of a word that says something.
 const LETTERS: usize = 4;
+/// Share of each one's words that must occur in the other for two tickets to say the same.
+const SAME: f64 = 0.85;
+/// Fewest words of which that can be told.
+const TELLING: usize = 4;
 
 /// The customer's tickets before `id`, newest first.
 ///
@@ -26,8 +30,9 @@ pub async fn earlier_of_customer(
 ) -> Result<Vec<EarlierTicket>, StoreError> {
     let rows = sqlx::query_as!(
         Earlier,
-        r#"SELECT id AS "id: RunId", subject, body, category, status FROM tickets
-           WHERE customer_id = $1 AND id < $2 ORDER BY created_at DESC, id DESC LIMIT $3"#,
+        r#"SELECT id AS "id: RunId", subject, body, category, status,
+                  resolved_at IS NULL AND status <> 'cancelled' AS "open!"
+           FROM tickets WHERE customer_id = $1 AND id < $2 ORDER BY created_at DESC, id DESC LIMIT $3"#,
         customer,
         id.as_uuid(),
         i64::try_from(limit).unwrap_or(i64::MAX),
@@ -35,11 +40,14 @@ pub async fn earlier_of_customer(
     .fetch_all(connection)
     .await
     .map_err(StoreError::database("read a customer's earlier tickets"))?;
-    let words = significant_words(text, COMPARED);
+    let (words, all) = (significant_words(text, COMPARED), significant(text).collect());
     rows.into_iter()
         .map(|row| {
             let likeness = likeness(&words, &row.words());
-            row.with(likeness)
+            let theirs = significant_words(&format!("{}\n{}", row.subject, row.body), COMPARED);
+            let same = words.len() >= TELLING && likeness.min(self::likeness(&theirs, &all)) >= SAME;
+            let duplicate = row.open && same;
+            Ok(EarlierTicket { duplicate, ..row.with(likeness)? })
         })
         .collect()
 }
@@ -52,6 +60,8 @@ pub(super) struct Earlier {
     pub(super) body: String,
     pub(super) category: Option<String>,
     pub(super) status: String,
+    /// Nobody has resolved or cancelled it.
+    pub(super) open: bool,
 }
 
 impl Earlier {
@@ -74,6 +84,7 @@ impl Earlier {
             category,
             status: self.status,
             similarity: Fraction::clamped(likeness),
+            duplicate: false,
         })
     }
 }

@@ -12,7 +12,7 @@ use ticketflow_tickets::{
 const RELEVANT: f64 = 0.2;
 /// Score from which an article is shown that is not the one that usually answers the matter. Below it an article about
 /// something else is worse than none.
-const FITTING: f64 = 0.45;
+const FITTING: f64 = 0.6;
 /// What the article is ahead by that usually answers the matter, in whatever language.
 const USUAL: f64 = 0.5;
 /// What an article is ahead by for being in the customer's language.
