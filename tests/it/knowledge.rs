@@ -52,7 +52,7 @@ async fn the_right_article_is_among_the_first_three_for_nine_questions_of_ten() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_right_section_of_imported_documents_is_among_the_first_three_for_eight_questions_of_ten() {
+async fn the_right_section_of_imported_documents_is_among_the_first_three_for_three_questions_of_four() {
     if !Path::new(DOCUMENTS).exists() {
         println!("skipped: the documents to import are not at hand");
         return;
@@ -70,7 +70,7 @@ async fn the_right_section_of_imported_documents_is_among_the_first_three_for_ei
     }
     assert!(imported > 50, "{imported}");
     let (all, _, within_three) = found(&pool, IMPORTED).await;
-    assert!(within_three * 10 >= all * 8, "{within_three} of {all}");
+    assert!(within_three * 4 >= all * 3, "{within_three} of {all}");
     drop(connection);
     pool.close().await;
     editor.close().await;

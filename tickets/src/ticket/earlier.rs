@@ -40,16 +40,25 @@ pub async fn earlier_of_customer(
     .fetch_all(connection)
     .await
     .map_err(StoreError::database("read a customer's earlier tickets"))?;
-    let (words, all) = (significant_words(text, COMPARED), significant(text).collect());
-    rows.into_iter()
-        .map(|row| {
-            let likeness = likeness(&words, &row.words());
-            let theirs = significant_words(&format!("{}\n{}", row.subject, row.body), COMPARED);
-            let same = words.len() >= TELLING && likeness.min(self::likeness(&theirs, &all)) >= SAME;
-            let duplicate = row.open && same;
-            Ok(EarlierTicket { duplicate, ..row.with(likeness)? })
-        })
-        .collect()
+    let text = Compared { words: significant_words(text, COMPARED), all: significant(text).collect() };
+    rows.into_iter().map(|row| text.with(row)).collect()
+}
+
+/// The words of the ticket at hand.
+struct Compared {
+    /// The first ones.
+    words: Vec<String>,
+    all: HashSet<String>,
+}
+
+impl Compared {
+    fn with(&self, row: Earlier) -> Result<EarlierTicket, StoreError> {
+        let likeness = likeness(&self.words, &row.words());
+        let theirs = significant_words(&format!("{}\n{}", row.subject, row.body), COMPARED);
+        let back = self::likeness(&theirs, &self.all);
+        let duplicate = row.open && self.words.len() >= TELLING && likeness.min(back) >= SAME;
+        Ok(EarlierTicket { duplicate, ..row.with(likeness)? })
+    }
 }
 
 /// A ticket's row, as far as it is compared.
@@ -134,5 +143,30 @@ mod tests {
         let theirs = significant("The refund of my order").collect();
         assert!((likeness(&words, &theirs) - 0.5).abs() < f64::EPSILON);
         assert!(likeness(&[], &theirs).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn an_open_ticket_that_says_nearly_the_same_is_a_duplicate() {
+        let text = "Where is my parcel? Order 48213 should have arrived last Monday.";
+        let compared =
+            Compared { words: significant_words(text, COMPARED), all: significant(text).collect() };
+        let duplicate = |subject: &str, body: &str, open: bool| {
+            let row = Earlier {
+                id: RunId::from_uuid(uuid::Uuid::nil()),
+                subject: subject.to_owned(),
+                body: body.to_owned(),
+                category: None,
+                status: "completed".to_owned(),
+                open,
+            };
+            compared.with(row).unwrap().duplicate
+        };
+        let again = "Order 48213 should have arrived last Monday!";
+        assert!(duplicate("Where is my parcel?", again, true));
+        assert!(!duplicate("Where is my parcel?", again, false), "it is resolved");
+        assert!(!duplicate("Where is my parcel?", "Order 51377 was paid twice, and nobody answers.", true));
+        let longer =
+            format!("{again} And please change the address of all other orders to the new warehouse.");
+        assert!(!duplicate("Where is my parcel?", &longer, true), "it asks for more");
     }
 }

@@ -34,6 +34,8 @@ struct Nobody {
 #[derive(Debug)]
 pub(in super::super) struct Names {
     introductions: Vec<String>,
+    /// The same with a blank around each, as they stand in a line of words.
+    introductions_within: Vec<String>,
     /// Longest first: "thanks again" is no "thanks" signed "again".
     closings: Vec<String>,
     nobody: HashSet<String>,
@@ -49,8 +51,10 @@ impl Names {
             phrases.sort_by_key(|phrase| std::cmp::Reverse(phrase.len()));
             phrases
         };
+        let introductions = folded(file.introduction);
         Ok(Self {
-            introductions: folded(file.introduction),
+            introductions_within: introductions.iter().map(|phrase| format!(" {phrase} ")).collect(),
+            introductions,
             closings: folded(file.closing),
             nobody: file.nobody.words,
         })
@@ -80,7 +84,7 @@ impl Names {
     /// The words in capitals after "my name is".
     fn introduced(&self, letter: &str, words: &Words) -> Option<String> {
         // Few letters hold one, and looking at every word of a long one costs more than all else that is drafted.
-        if !self.introductions.iter().any(|phrase| words.line().contains(&format!(" {phrase} "))) {
+        if !self.introductions_within.iter().any(|phrase| words.line().contains(phrase.as_str())) {
             return None;
         }
         let tokens: Vec<&str> = letter.split_whitespace().collect();
