@@ -14,7 +14,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /var/lib/ticketflow --create-home ticketflow
 COPY --from=builder /usr/local/bin/ticketflow /usr/local/bin/ticketflow
-COPY LICENSE NOTICE /usr/share/doc/ticketflow/
+COPY LICENSE NOTICE steps/data/embeddings/LICENSE.wordnet-3.1.txt /usr/share/doc/ticketflow/
 USER ticketflow
 # In a container loopback reaches nobody. Elsewhere the API only listens once TICKETFLOW_TRUST_NETWORK=1 says that no
 # stranger can connect.

@@ -13,7 +13,7 @@ mod schema;
 mod telemetry;
 
 use clap::{CommandFactory, Parser};
-use command::{audit, bench, demo, doctor, healthcheck, migrate, runs, serve, tickets, workflow};
+use command::{audit, bench, demo, doctor, healthcheck, kb, migrate, runs, serve, tickets, workflow};
 use config::{Config, GlobalArgs};
 use exit::Exit;
 use http::Api;
@@ -52,6 +52,9 @@ enum Command {
     /// Submit tickets, look at them, wait for them
     #[command(subcommand)]
     Tickets(tickets::TicketsCommand),
+    /// Fill the knowledge base, search it
+    #[command(subcommand)]
+    Kb(kb::KbCommand),
     /// Resume, cancel, pause, fork, explain
     #[command(subcommand)]
     Runs(runs::RunsCommand),
@@ -103,6 +106,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Migrate(args) => migrate::run(&args, &config).await,
         Command::Demo(args) => demo::run(args, cli.output, config).await,
         Command::Tickets(command) => tickets::run(command, &api, cli.output).await,
+        Command::Kb(command) => kb::run(command, &api, cli.output).await,
         Command::Runs(command) => runs::run(command, &api, cli.output).await,
         Command::Workflow(command) => workflow::run(command, cli.output, &config),
         Command::Audit(command) => audit::run(command, cli.output, &config).await,

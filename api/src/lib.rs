@@ -74,6 +74,7 @@ fn layered(router: Router, settings: &ApiSettings) -> Router {
 fn routes(settings: &ApiSettings) -> Router<ApiState> {
     use routes::{approvals, articles, control, events, health, operations, run, stats, tickets, workflows};
     let batch = post(tickets::batch::submit).layer(DefaultBodyLimit::max(settings.batch_limit));
+    let import = post(articles::import).layer(DefaultBodyLimit::max(settings.batch_limit));
     Router::new()
         .route("/tickets", get(tickets::list::list).post(tickets::submit::submit))
         .route("/tickets/{id}", get(tickets::show::show))
@@ -101,4 +102,5 @@ fn routes(settings: &ApiSettings) -> Router<ApiState> {
         .route("/metrics", get(health::scrape))
         .layer(DefaultBodyLimit::max(settings.body_limit))
         .route("/tickets/batch", batch)
+        .route("/articles/import", import)
 }

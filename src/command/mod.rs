@@ -6,6 +6,7 @@ pub(crate) mod bench;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod healthcheck;
+pub(crate) mod kb;
 pub(crate) mod migrate;
 pub(crate) mod runs;
 pub(crate) mod serve;

@@ -73,14 +73,14 @@ fn round(preparing: &Desk, measured: &Desk, samples: &[Labelled], number: usize)
         let outcome = preparing.work(message);
         let cited =
             |article: &&Article| outcome.research.articles.iter().any(|hit| hit.article_id == article.id);
-        let articles: Vec<Article> = measured.articles.iter().filter(cited).cloned().collect();
+        let articles: Vec<&Article> = measured.articles.iter().filter(cited).collect();
         let ticket = one(measured, message, &outcome, &articles);
         times = std::array::from_fn(|step| times[step] + ticket[step]);
     }
     times
 }
 
-fn one(desk: &Desk, message: Message<'_>, outcome: &Outcome, articles: &[Article]) -> Times {
+fn one(desk: &Desk, message: Message<'_>, outcome: &Outcome, articles: &[&Article]) -> Times {
     let Outcome { classification, extraction, research, draft, review, .. } = outcome;
     let offline: &Offline = &desk.offline;
     let first = timed(|| offline.classify(message));

@@ -3,7 +3,8 @@
 use crate::{
     classify::Classify,
     extract::Extract,
-    failure, knowledge,
+    failure,
+    knowledge::FoundArticles,
     provider::offline::{DraftRequest, Message},
     research::Research,
     review::Review,
@@ -36,13 +37,13 @@ impl Step for Draft {
         _context: &StepContext,
         (ticket, classified, extracted, research, last, review): Self::Input,
     ) -> Result<StepOutcome<Self::Output>, StepError> {
-        let articles = knowledge::articles(&self.0.library, &research).await.map_err(failure::database)?;
+        let found = FoundArticles::of(&self.0.library, &research).await.map_err(failure::database)?;
         let request = DraftRequest {
             message: Message::from(&ticket),
             classification: &classified.result,
             extraction: &extracted.result,
             research: &research,
-            articles: &articles,
+            articles: &found.contents(),
             review_notes: review.as_ref().map_or(&[], |review| &review.result.notes),
             revision: last.map_or(0, |last| last.result.revision + 1),
         };

@@ -4,7 +4,8 @@ use crate::{
     classify::Classify,
     draft::Draft,
     extract::Extract,
-    failure, knowledge,
+    failure,
+    knowledge::FoundArticles,
     provider::offline::{Message, ReviewRequest},
     research::Research,
     settings::{Triage, offline_account},
@@ -38,13 +39,13 @@ impl Step for Review {
         context: &StepContext,
         (ticket, classified, extracted, research, drafted): Self::Input,
     ) -> Result<StepOutcome<Self::Output>, StepError> {
-        let articles = knowledge::articles(&self.0.library, &research).await.map_err(failure::database)?;
+        let found = FoundArticles::of(&self.0.library, &research).await.map_err(failure::database)?;
         let mut judgement = self.0.offline.review(&ReviewRequest {
             message: Message::from(&ticket),
             classification: &classified.result,
             extraction: &extracted.result,
             research: &research,
-            articles: &articles,
+            articles: &found.contents(),
             draft: &drafted.result,
             policy: &self.0.policy.review,
         });

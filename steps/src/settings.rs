@@ -1,6 +1,9 @@
 //! Owns [`Triage`], what the six steps are made from, and [`TriagePolicy`], what people decide about them.
 
-use crate::provider::offline::{Offline, OfflineError, ReviewPolicy};
+use crate::{
+    provider::offline::{Offline, OfflineError, ReviewPolicy},
+    research::ArticleSearch,
+};
 use sqlx::PgPool;
 use std::{sync::Arc, time::Duration};
 use ticketflow_tickets::{
@@ -33,6 +36,7 @@ pub struct Triage {
     pub(crate) offline: Arc<Offline>,
     pub(crate) pool: PgPool,
     pub(crate) library: Library,
+    pub(crate) articles: ArticleSearch,
     pub(crate) solved: Solved,
 }
 
@@ -43,11 +47,13 @@ impl Triage {
     /// If one of them cannot be read.
     pub fn new(taxonomy: Taxonomy, policy: TriagePolicy, pool: PgPool) -> Result<Self, OfflineError> {
         let offline = Offline::new(taxonomy.clone())?;
+        let library = Library::new(pool.clone());
         Ok(Self {
             taxonomy: Arc::new(taxonomy),
             policy: Arc::new(policy),
             offline: Arc::new(offline),
-            library: Library::new(pool.clone()),
+            articles: ArticleSearch::new(library.clone()),
+            library,
             solved: Solved::new(pool.clone()),
             pool,
         })

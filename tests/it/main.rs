@@ -18,6 +18,7 @@ mod durability;
 mod failover;
 mod happy_path;
 mod health;
+mod knowledge;
 mod leases;
 mod lines;
 mod locks;

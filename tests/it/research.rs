@@ -116,6 +116,7 @@ async fn a_ticket_is_shown_those_of_its_customer_and_those_solved_like_it() {
     let shown = &own["ticket"]["result"]["earlier_tickets"];
     assert_eq!((shown.as_array().map(Vec::len), &shown[0]["ticket_id"]), (Some(1), &id), "{own}");
     assert!(shown[0]["similarity"].as_f64().unwrap() > 0.8, "{shown}");
+    assert_eq!(shown[0]["duplicate"], true, "nobody has resolved the first: {shown}");
     let numbers = std::sync::atomic::AtomicUsize::new(3);
     until("a stranger's ticket is shown solved ones", || async {
         let number = numbers.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

@@ -1,8 +1,8 @@
-//! The knowledge base, to read.
+//! The knowledge base: to read, to search, to import into.
 
 use crate::{
-    extract::{NamePath, Params},
-    problem::Problem,
+    extract::{Body, BodyDocument, NamePath, Params},
+    problem::{Fault, Problem},
     routes::next_link,
     state::ApiState,
 };
@@ -12,8 +12,9 @@ use axum::{
     http::HeaderMap,
 };
 use serde::Serialize;
+use serde_json::Value;
 use ticketflow_tickets::{
-    knowledge::{self, ArticleId, Found, Search, StoredArticle},
+    knowledge::{self, Article, ArticleId, Found, Search, StoredArticle},
     language::Language,
     taxonomy::Category,
     triage::Fraction,
@@ -26,6 +27,8 @@ const MAX_HITS: u16 = 50;
 const HITS: u16 = 10;
 /// Most characters of a search.
 const MAX_QUERY: usize = 2_000;
+/// Most articles of one import.
+const MAX_IMPORT: usize = 200;
 
 /// A page on the wire.
 #[derive(Debug, Serialize)]
@@ -126,4 +129,83 @@ pub(crate) async fn search(State(state): State<ApiState>, mut params: Params) ->
     let mut connection = state.connection().await?;
     let found = knowledge::search(&mut connection, search).await?;
     Ok(Json(Hits { articles: found.into_iter().map(Hit::from).collect() }))
+}
+
+/// Articles that somebody wrote or changed.
+#[derive(Debug)]
+pub(crate) struct Import(Vec<Article>);
+
+impl BodyDocument for Import {
+    fn parse(value: &Value) -> Result<Self, Vec<Fault>> {
+        let fault = |pointer: String, code, detail: String| Fault { pointer, code, detail };
+        let items = value.get("articles").and_then(Value::as_array).filter(|items| !items.is_empty());
+        let items = items.ok_or_else(|| {
+            let detail = "must be an array of at least one article".to_owned();
+            vec![fault("/articles".to_owned(), "required", detail)]
+        })?;
+        if items.len() > MAX_IMPORT {
+            let detail = format!("must hold at most {MAX_IMPORT} articles, holds {}", items.len());
+            return Err(vec![fault("/articles".to_owned(), "too_long", detail)]);
+        }
+        let (mut articles, mut faults) = (Vec::new(), Vec::new());
+        for (number, item) in items.iter().enumerate() {
+            let article = serde_json::from_value::<Article>(item.clone()).map_err(|error| error.to_string());
+            match article.and_then(|article| article.check().map(|()| article)) {
+                Ok(article) => articles.push(article),
+                Err(problem) => faults.push(fault(format!("/articles/{number}"), "invalid_value", problem)),
+            }
+        }
+        if faults.is_empty() { Ok(Self(articles)) } else { Err(faults) }
+    }
+}
+
+/// What became of an import.
+#[derive(Debug, Serialize)]
+pub(crate) struct Imported {
+    /// Articles that are new or changed.
+    written: usize,
+    /// Articles that stood there already, as they are.
+    unchanged: usize,
+}
+
+/// `POST /articles/import`: all of them or none.
+pub(crate) async fn import(
+    State(state): State<ApiState>,
+    Body(Import(articles)): Body<Import>,
+) -> Result<Json<Imported>, Problem> {
+    let mut connection = state.connection().await?;
+    let written = knowledge::put_all(&mut connection, &articles).await?;
+    Ok(Json(Imported { written, unchanged: articles.len() - written }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn faults(value: Value) -> Vec<(String, &'static str)> {
+        let faults = Import::parse(&value).unwrap_err();
+        faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect()
+    }
+
+    #[test]
+    fn every_article_that_cannot_be_taken_is_named() {
+        let article = json!({
+            "id": "a", "title": "A", "category": "order", "language": "en", "keywords": [], "summary": "S.",
+            "steps": [], "good_to_know": [], "when_to_contact": "",
+        });
+        assert_eq!(Import::parse(&json!({ "articles": [article] })).unwrap().0.len(), 1);
+        let (mut untitled, mut foreign) = (article.clone(), article.clone());
+        untitled["title"] = " ".into();
+        foreign["language"] = "english".into();
+        assert_eq!(
+            faults(json!({ "articles": [untitled, article, foreign, {}] })),
+            ["0", "2", "3"].map(|number| (format!("/articles/{number}"), "invalid_value"))
+        );
+        let many = vec![article; MAX_IMPORT + 1];
+        assert_eq!(faults(json!({ "articles": many })), [("/articles".to_owned(), "too_long")]);
+        for nothing in [json!({}), json!([]), json!({ "articles": [] }), json!({ "articles": 7 })] {
+            assert_eq!(faults(nothing), [("/articles".to_owned(), "required")]);
+        }
+    }
 }

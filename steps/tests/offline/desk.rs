@@ -44,6 +44,7 @@ impl Desk {
         let classification = self.offline.classify(message);
         let extraction = self.offline.extract(message, &classification.category);
         let research = self.research(message, &classification, &extraction);
+        let articles = self.contents();
         let mut notes = Vec::new();
         let mut revision = 0;
         loop {
@@ -52,7 +53,7 @@ impl Desk {
                 classification: &classification,
                 extraction: &extraction,
                 research: &research,
-                articles: &self.articles,
+                articles: &articles,
                 review_notes: &notes,
                 revision,
             };
@@ -62,7 +63,7 @@ impl Desk {
                 classification: &classification,
                 extraction: &extraction,
                 research: &research,
-                articles: &self.articles,
+                articles: &articles,
                 draft: &draft,
                 policy: &self.policy,
             });
@@ -80,6 +81,24 @@ impl Desk {
             let approval = approval(case, &self.policy.approval);
             return Outcome { classification, extraction, research, draft, review, approval };
         }
+    }
+
+    /// Every article.
+    pub(crate) fn contents(&self) -> Vec<&Article> {
+        self.articles.iter().collect()
+    }
+
+    /// Reviews `draft` as a draft for a ticket that became `outcome`.
+    pub(crate) fn review(&self, message: Message<'_>, outcome: &Outcome, draft: &Draft) -> Review {
+        self.offline.review(&ReviewRequest {
+            message,
+            classification: &outcome.classification,
+            extraction: &outcome.extraction,
+            research: &outcome.research,
+            articles: &self.contents(),
+            draft,
+            policy: &self.policy,
+        })
     }
 
     /// The articles that share most with the ticket; the one that usually answers its matter is ahead.

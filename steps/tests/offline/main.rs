@@ -7,5 +7,6 @@ mod limits;
 mod messages;
 mod phrasings;
 mod properties;
+mod replies;
 mod revisions;
 mod samples;

@@ -1,7 +1,7 @@
 //! A faulty draft is sent back with notes, and the next draft mends what they name.
 
 use crate::desk::{Desk, Outcome, samples};
-use ticketflow_steps::provider::offline::{DraftRequest, Message, ReviewRequest};
+use ticketflow_steps::provider::offline::{DraftRequest, Message};
 use ticketflow_tickets::{
     knowledge::ArticleId,
     language::Language,
@@ -14,15 +14,7 @@ const TICKET: Message<'_> = Message {
 };
 
 fn review(desk: &Desk, outcome: &Outcome, draft: &Draft) -> Review {
-    desk.offline.review(&ReviewRequest {
-        message: TICKET,
-        classification: &outcome.classification,
-        extraction: &outcome.extraction,
-        research: &outcome.research,
-        articles: &desk.articles,
-        draft,
-        policy: &desk.policy,
-    })
+    desk.review(TICKET, outcome, draft)
 }
 
 fn codes(review: &Review) -> Vec<ViolationCode> {
@@ -30,9 +22,11 @@ fn codes(review: &Review) -> Vec<ViolationCode> {
 }
 
 /// What a model might add, and what the review must call it.
-const ADDITIONS: [(&str, ViolationCode); 13] = [
+const ADDITIONS: [(&str, ViolationCode); 15] = [
     ("We will refund 50 euros within 3 days.", ViolationCode::UnsupportedPromise),
     ("We guarantee that it arrives.", ViolationCode::UnsupportedPromise),
+    ("You get 25 euros back for it.", ViolationCode::UnsupportedPromise),
+    ("It is with you on 14 March.", ViolationCode::UnsupportedPromise),
     ("Write to jane.roe@example.org about it.", ViolationCode::ForeignPersonalData),
     ("It is the same as order 99999.", ViolationCode::ForeignPersonalData),
     ("Call +44 20 7946 0958 for help.", ViolationCode::ForeignPersonalData),
@@ -68,6 +62,74 @@ fn every_fault_is_found_and_mended() {
     }
 }
 
+/// A ticket in each language that drafts are written in, with a promise and an insult that its reply must not hold.
+const IN_EVERY_LANGUAGE: [(Message<'_>, &str, &str); 6] = [
+    (
+        Message {
+            subject: "Parcel for order 48213 is missing",
+            body: "Hello, where is my parcel for order 48213?",
+        },
+        "We guarantee that you will be refunded.",
+        "Calm down, it is your own fault.",
+    ),
+    (
+        Message {
+            subject: "Bestellung 48213 ist nicht da",
+            body: "Guten Tag, wo bleibt meine Bestellung 48213? Sie ist noch nicht angekommen.",
+        },
+        "Wir garantieren, dass der Betrag morgen erstattet wird.",
+        "Beruhigen Sie sich, das ist Ihre Schuld.",
+    ),
+    (
+        Message {
+            subject: "Mi pedido 48213 no ha llegado",
+            body: "Hola, ¿dónde está mi pedido 48213? Todavía no ha llegado.",
+        },
+        "Le aseguramos que le devolveremos el dinero.",
+        "Cálmese, no es nuestro problema.",
+    ),
+    (
+        Message {
+            subject: "Commande 48213 pas arrivée",
+            body: "Bonjour, où est ma commande 48213 ? Je ne l'ai pas encore reçue.",
+        },
+        "Nous vous promettons que vous recevrez un remboursement.",
+        "Calmez-vous, ce n'est pas notre problème.",
+    ),
+    (
+        Message {
+            subject: "O pedido 48213 não chegou",
+            body: "Olá, onde está o meu pedido 48213? Ainda não chegou aqui.",
+        },
+        "Garantimos que vamos reembolsar o valor.",
+        "Acalme-se, não é problema nosso.",
+    ),
+    (
+        Message {
+            subject: "Đơn hàng 48213 chưa đến",
+            body: "Xin chào, đơn hàng 48213 của tôi ở đâu rồi? Tôi vẫn chưa nhận được hàng.",
+        },
+        "Chúng tôi đảm bảo bạn sẽ được hoàn tiền.",
+        "Bình tĩnh lại, đây là lỗi do bạn ngu ngốc.",
+    ),
+];
+
+#[test]
+fn promises_and_insults_are_found_in_every_language_that_drafts_are_written_in() {
+    let desk = Desk::open();
+    for (ticket, promise, insult) in IN_EVERY_LANGUAGE {
+        let outcome = desk.work(ticket);
+        let language = outcome.classification.language;
+        assert_eq!(outcome.draft.language, language, "{}", outcome.draft.text);
+        assert_eq!(outcome.review.policy_violations, [], "{language}: {}", outcome.draft.text);
+        for (bad, code) in [(promise, ViolationCode::UnsupportedPromise), (insult, ViolationCode::Tone)] {
+            let text = format!("{}\n\n{bad}", outcome.draft.text);
+            let found = desk.review(ticket, &outcome, &Draft { text, ..outcome.draft.clone() });
+            assert!(codes(&found).contains(&code), "{language}: {bad}: {found:?}");
+        }
+    }
+}
+
 /// What an operator corrected may be said; the same number out of the air may not.
 #[test]
 fn what_an_operator_put_into_the_extraction_is_evidence() {
@@ -94,7 +156,7 @@ fn redraft(desk: &Desk, outcome: &Outcome, notes: &[String]) -> Draft {
         classification: &outcome.classification,
         extraction: &outcome.extraction,
         research: &outcome.research,
-        articles: &desk.articles,
+        articles: &desk.contents(),
         review_notes: notes,
         revision: 1,
     };
@@ -170,20 +232,12 @@ fn every_sample_can_be_drafted_whatever_the_notes_say() {
                 classification: &first.classification,
                 extraction: &first.extraction,
                 research: &first.research,
-                articles: &desk.articles,
+                articles: &desk.contents(),
                 review_notes: &notes,
                 revision: 1,
             };
             let draft = desk.offline.draft(&request).unwrap();
-            let found = desk.offline.review(&ReviewRequest {
-                message: sample.message(),
-                classification: &first.classification,
-                extraction: &first.extraction,
-                research: &first.research,
-                articles: &desk.articles,
-                draft: &draft,
-                policy: &desk.policy,
-            });
+            let found = desk.review(sample.message(), &first, &draft);
             assert!(!codes(&found).contains(code), "{code} in {}\n{}", sample.subject, draft.text);
         }
     }

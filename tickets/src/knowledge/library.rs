@@ -6,7 +6,7 @@
 use super::{
     id::ArticleId,
     row::{ArticleRow, StoredArticle},
-    search::{Fit, Found, Search, found, search},
+    search::{Fit, Found, Search, fits, found, search},
     typo,
     words::words,
 };
@@ -39,6 +39,15 @@ pub struct Library {
     looking: Arc<Mutex<()>>,
 }
 
+/// What the knowledge base says about the words of a text.
+#[derive(Debug)]
+pub struct Lookup {
+    /// The articles that share words with it, best first.
+    pub fits: Vec<Fit>,
+    /// All articles. The same slice as before as long as none changed.
+    pub articles: Arc<[Arc<StoredArticle>]>,
+}
+
 #[derive(Debug, Clone)]
 struct Held {
     contents: Arc<Contents>,
@@ -49,7 +58,7 @@ struct Held {
 #[derive(Debug)]
 struct Contents {
     mark: Mark,
-    articles: Vec<Arc<StoredArticle>>,
+    articles: Arc<[Arc<StoredArticle>]>,
     places: HashMap<ArticleId, usize>,
     lexemes: HashMap<String, usize>,
     /// By lexeme: the articles it stands in and its rank there.
@@ -84,12 +93,7 @@ impl Library {
             return search(&mut *self.connection().await?, wanted).await;
         }
         let words = words(wanted.text);
-        let unknown = contents.unknown(wanted.language, &words);
-        if !unknown.is_empty() {
-            let stems = stems(&mut *self.connection().await?, wanted.language, &unknown).await?;
-            contents.learn(wanted.language, stems);
-        }
-        let fits = contents.fits(&wanted, &words);
+        let fits = self.fits(&contents, &wanted, &words).await?;
         match fits.first() {
             Some(best) => {
                 let best = best.points;
@@ -97,6 +101,36 @@ impl Library {
             }
             None => typo::search(&mut *self.connection().await?, &words, wanted.limit).await,
         }
+    }
+
+    /// The articles that share words with the text, best first and at most `wanted.limit`, and all articles beside them,
+    /// for those who weigh the words against other evidence. No articles but those that share words when there are more
+    /// than are held. Words that are nearly alike are not looked for.
+    ///
+    /// # Errors
+    /// If the database is out of reach or a row is corrupt.
+    pub async fn look_up(&self, wanted: Search<'_>) -> Result<Lookup, StoreError> {
+        let contents = self.contents().await?;
+        if contents.mark.articles > MOST_ARTICLES {
+            let fits = fits(&mut *self.connection().await?, wanted, &words(wanted.text)).await?;
+            return Ok(Lookup { fits, articles: contents.articles.clone() });
+        }
+        let fits = self.fits(&contents, &wanted, &words(wanted.text)).await?;
+        Ok(Lookup { fits, articles: contents.articles.clone() })
+    }
+
+    async fn fits(
+        &self,
+        contents: &Contents,
+        wanted: &Search<'_>,
+        words: &[String],
+    ) -> Result<Vec<Fit>, StoreError> {
+        let unknown = contents.unknown(wanted.language, words);
+        if !unknown.is_empty() {
+            let stems = stems(&mut *self.connection().await?, wanted.language, &unknown).await?;
+            contents.learn(wanted.language, stems);
+        }
+        Ok(contents.fits(wanted, words))
     }
 
     /// The articles of these ids, in the order of the ids; those that do not exist are left out.
@@ -151,7 +185,7 @@ impl Contents {
     async fn read(connection: &mut PgConnection, mark: Mark) -> Result<Self, StoreError> {
         let mut contents = Self {
             mark,
-            articles: Vec::new(),
+            articles: Arc::default(),
             places: HashMap::new(),
             lexemes: HashMap::new(),
             postings: Vec::new(),
@@ -160,10 +194,9 @@ impl Contents {
         if mark.articles > MOST_ARTICLES {
             return Ok(contents);
         }
-        for article in articles(connection).await? {
-            contents.places.insert(article.article.id.clone(), contents.articles.len());
-            contents.articles.push(Arc::new(article));
-        }
+        contents.articles = articles(connection).await?.into_iter().map(Arc::new).collect();
+        let ids = contents.articles.iter().map(|article| article.article.id.clone());
+        contents.places = ids.zip(0..).collect();
         for (id, lexeme, rank) in postings(connection).await? {
             let place = ArticleId::parse(&id).ok().and_then(|id| contents.places.get(&id).copied());
             let Some(place) = place else { continue };

@@ -3,6 +3,7 @@
 
 mod article;
 mod id;
+mod import;
 mod library;
 mod parse;
 mod row;
@@ -14,9 +15,10 @@ mod words;
 
 pub use article::Article;
 pub use id::{ArticleId, NotAnArticleId};
-pub use library::Library;
+pub use import::{ImportDefaults, read_articles};
+pub use library::{Library, Lookup};
 pub use parse::ArticleError;
 pub use row::{Source, StoredArticle};
-pub use search::{Found, Search, search};
+pub use search::{Fit, Found, Search, search};
 pub use shipped::shipped_articles;
-pub use store::{delete, get, list, put, seed};
+pub use store::{delete, get, list, put, put_all, seed};

@@ -44,29 +44,35 @@ fn read(text: &str) -> Result<Article, String> {
     })
 }
 
-fn split_front_matter(text: &str) -> Result<(&str, &str), String> {
+pub(super) fn split_front_matter(text: &str) -> Result<(&str, &str), String> {
     text.strip_prefix("---\n")
         .and_then(|rest| rest.split_once("\n---\n"))
         .ok_or_else(|| "front matter between two lines of --- is missing".to_owned())
 }
 
-fn field<'a>(front: &'a str, name: &str) -> Result<&'a str, String> {
+pub(super) fn field<'a>(front: &'a str, name: &str) -> Result<&'a str, String> {
     let value = front.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
     value.filter(|value| !value.is_empty()).ok_or_else(|| format!("front matter has no {name}"))
 }
 
-fn unquoted(value: &str) -> &str {
+pub(super) fn unquoted(value: &str) -> &str {
     let value = value.trim();
     value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value)
 }
 
 /// Reads `[a, b, "c"]`.
-fn list(value: &str) -> Result<Vec<String>, String> {
+pub(super) fn list(value: &str) -> Result<Vec<String>, String> {
     let inner = value.strip_prefix('[').and_then(|value| value.strip_suffix(']'));
-    let inner = inner.ok_or("front matter's keywords are not a list in brackets")?;
+    let inner = inner.ok_or("front matter's keywords are not a list in brackets, as [refund, money back]")?;
     let words: Vec<_> =
         inner.split(',').map(unquoted).filter(|word| !word.is_empty()).map(str::to_owned).collect();
     if words.is_empty() { Err("front matter's keywords are empty".to_owned()) } else { Ok(words) }
+}
+
+/// Whether a page has a section that only our own form has.
+pub(super) fn is_in_our_form(content: &str) -> bool {
+    let sections = split_sections(content);
+    [STEPS, GOOD_TO_KNOW, WHEN_TO_CONTACT].iter().any(|ours| sections.iter().any(|(name, _)| name == ours))
 }
 
 /// Heading (empty for what stands before the first) and text of each section.

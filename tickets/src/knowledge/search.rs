@@ -65,46 +65,85 @@ struct Row {
 /// If the database is out of reach or a row is corrupt.
 pub async fn search(connection: &mut PgConnection, search: Search<'_>) -> Result<Vec<Found>, StoreError> {
     let words = words(search.text);
+    let fits = fits(connection, search, &words).await?;
+    match fits.first() {
+        Some(best) => {
+            let best = best.points;
+            Ok(fits.into_iter().map(|fit| found(fit, best, search)).collect())
+        }
+        None => typo::search(connection, &words, search.limit).await,
+    }
+}
+
+/// The articles that share `words`, best first.
+pub(super) async fn fits(
+    connection: &mut PgConnection,
+    search: Search<'_>,
+    words: &[String],
+) -> Result<Vec<Fit>, StoreError> {
     let rows = sqlx::query_file_as!(
         Row,
         "src/knowledge/search.sql",
-        &words,
+        words,
         search.language.code(),
         search.category.map(Category::as_str),
         i64::from(search.limit),
     )
-    .fetch_all(&mut *connection)
+    .fetch_all(connection)
     .await
     .map_err(StoreError::database("search the knowledge base"))?;
-    if rows.is_empty() {
-        return typo::search(connection, &words, search.limit).await;
-    }
-    let best = rows[0].points;
-    rows.into_iter().map(|row| Ok(found(Fit::try_from(row)?, best, search))).collect()
+    rows.into_iter().map(Fit::try_from).collect()
 }
 
 /// An article, the words that it shares with what is looked for, and what that is worth.
-pub(super) struct Fit {
-    pub(super) article: Arc<StoredArticle>,
-    pub(super) shared: Vec<String>,
-    pub(super) points: f64,
+#[derive(Debug, Clone)]
+pub struct Fit {
+    /// The article.
+    pub article: Arc<StoredArticle>,
+    /// The rarest of the words that stand in both, in the text's form.
+    pub shared: Vec<String>,
+    /// What sharing them is worth; without a bound.
+    pub points: f64,
+}
+
+impl Fit {
+    /// How well the article fits, beside the best one that has `best` points. A long text shares words with everything:
+    /// what counts is how far an article lies behind.
+    pub fn score(&self, best: f64) -> Fraction {
+        Fraction::clamped(self.points / (self.points + HALF) * (self.points / best))
+    }
+
+    /// The passage that has most of the shared words.
+    pub fn snippet(&self) -> String {
+        passage(&self.article.article, &self.shared)
+    }
+
+    /// The shared words, in words a support agent understands.
+    pub fn why(&self) -> String {
+        format!("shares the words {}", self.shared.join(", "))
+    }
+}
+
+impl Search<'_> {
+    /// What else speaks for or against an article, in words a support agent understands: each begins with a semicolon.
+    pub fn remarks(&self, article: &Article) -> String {
+        let mut remarks = String::new();
+        if self.category == Some(&article.category) {
+            remarks.push_str("; same category");
+        }
+        if self.language != article.language {
+            remarks.push_str("; written in another language");
+        }
+        remarks
+    }
 }
 
 pub(super) fn found(fit: Fit, best: f64, search: Search<'_>) -> Found {
-    let Fit { article, shared, points } = fit;
-    let mut why = format!("shares the words {}", shared.join(", "));
-    if search.category == Some(&article.article.category) {
-        why.push_str("; same category");
-    }
-    if search.language != article.article.language {
-        why.push_str("; written in another language");
-    }
     Found {
-        snippet: passage(&article.article, &shared),
-        article,
-        // A long text shares words with everything: what counts is how far an article lies behind the best.
-        score: Fraction::clamped(points / (points + HALF) * (points / best)),
-        why,
+        snippet: fit.snippet(),
+        score: fit.score(best),
+        why: fit.why() + &search.remarks(&fit.article.article),
+        article: fit.article,
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     shipped::shipped_articles,
 };
 use crate::{clean, taxonomy::Category};
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection};
 use ticketflow_engine::StoreError;
 
 /// Brings the shipped articles in, and those that were shipped in an older form up to date. An article that people
@@ -29,12 +29,27 @@ pub async fn seed(connection: &mut PgConnection) -> Result<u64, StoreError> {
     Ok(written)
 }
 
-/// Writes an article that people wrote or changed.
+/// Writes an article that people wrote or changed. False: it stands there already, as it is.
 ///
 /// # Errors
 /// If the database did not do it.
-pub async fn put(connection: &mut PgConnection, article: &Article) -> Result<(), StoreError> {
-    write(connection, article, Source::Imported).await.map(drop)
+pub async fn put(connection: &mut PgConnection, article: &Article) -> Result<bool, StoreError> {
+    write(connection, article, Source::Imported).await.map(|rows| rows == 1)
+}
+
+/// Writes articles that people wrote or changed, all or none. Returns how many did not stand there already as they are.
+///
+/// # Errors
+/// If the database did not do it.
+pub async fn put_all(connection: &mut PgConnection, articles: &[Article]) -> Result<usize, StoreError> {
+    let begun = connection.begin().await;
+    let mut transaction = begun.map_err(StoreError::database("begin to write articles"))?;
+    let mut written = 0;
+    for article in articles {
+        written += usize::from(put(&mut transaction, article).await?);
+    }
+    transaction.commit().await.map_err(StoreError::database("commit articles"))?;
+    Ok(written)
 }
 
 async fn write(connection: &mut PgConnection, article: &Article, source: Source) -> Result<u64, StoreError> {

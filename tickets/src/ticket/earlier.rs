@@ -12,6 +12,10 @@ use ticketflow_engine::{RunId, StoreError};
 pub(super) const COMPARED: usize = 24;
 /// Fewest letters of a word that says something.
 const LETTERS: usize = 4;
+/// Share of each one's words that must occur in the other for two tickets to say the same.
+const SAME: f64 = 0.85;
+/// Fewest words of which that can be told.
+const TELLING: usize = 4;
 
 /// The customer's tickets before `id`, newest first.
 ///
@@ -26,8 +30,9 @@ pub async fn earlier_of_customer(
 ) -> Result<Vec<EarlierTicket>, StoreError> {
     let rows = sqlx::query_as!(
         Earlier,
-        r#"SELECT id AS "id: RunId", subject, body, category, status FROM tickets
-           WHERE customer_id = $1 AND id < $2 ORDER BY created_at DESC, id DESC LIMIT $3"#,
+        r#"SELECT id AS "id: RunId", subject, body, category, status,
+                  resolved_at IS NULL AND status <> 'cancelled' AS "open!"
+           FROM tickets WHERE customer_id = $1 AND id < $2 ORDER BY created_at DESC, id DESC LIMIT $3"#,
         customer,
         id.as_uuid(),
         i64::try_from(limit).unwrap_or(i64::MAX),
@@ -35,13 +40,25 @@ pub async fn earlier_of_customer(
     .fetch_all(connection)
     .await
     .map_err(StoreError::database("read a customer's earlier tickets"))?;
-    let words = significant_words(text, COMPARED);
-    rows.into_iter()
-        .map(|row| {
-            let likeness = likeness(&words, &row.words());
-            row.with(likeness)
-        })
-        .collect()
+    let text = Compared { words: significant_words(text, COMPARED), all: significant(text).collect() };
+    rows.into_iter().map(|row| text.with(row)).collect()
+}
+
+/// The words of the ticket at hand.
+struct Compared {
+    /// The first ones.
+    words: Vec<String>,
+    all: HashSet<String>,
+}
+
+impl Compared {
+    fn with(&self, row: Earlier) -> Result<EarlierTicket, StoreError> {
+        let likeness = likeness(&self.words, &row.words());
+        let theirs = significant_words(&format!("{}\n{}", row.subject, row.body), COMPARED);
+        let back = self::likeness(&theirs, &self.all);
+        let duplicate = row.open && self.words.len() >= TELLING && likeness.min(back) >= SAME;
+        Ok(EarlierTicket { duplicate, ..row.with(likeness)? })
+    }
 }
 
 /// A ticket's row, as far as it is compared.
@@ -52,6 +69,8 @@ pub(super) struct Earlier {
     pub(super) body: String,
     pub(super) category: Option<String>,
     pub(super) status: String,
+    /// Nobody has resolved or cancelled it.
+    pub(super) open: bool,
 }
 
 impl Earlier {
@@ -74,6 +93,7 @@ impl Earlier {
             category,
             status: self.status,
             similarity: Fraction::clamped(likeness),
+            duplicate: false,
         })
     }
 }
@@ -123,5 +143,30 @@ mod tests {
         let theirs = significant("The refund of my order").collect();
         assert!((likeness(&words, &theirs) - 0.5).abs() < f64::EPSILON);
         assert!(likeness(&[], &theirs).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn an_open_ticket_that_says_nearly_the_same_is_a_duplicate() {
+        let text = "Where is my parcel? Order 48213 should have arrived last Monday.";
+        let compared =
+            Compared { words: significant_words(text, COMPARED), all: significant(text).collect() };
+        let duplicate = |subject: &str, body: &str, open: bool| {
+            let row = Earlier {
+                id: RunId::from_uuid(uuid::Uuid::nil()),
+                subject: subject.to_owned(),
+                body: body.to_owned(),
+                category: None,
+                status: "completed".to_owned(),
+                open,
+            };
+            compared.with(row).unwrap().duplicate
+        };
+        let again = "Order 48213 should have arrived last Monday!";
+        assert!(duplicate("Where is my parcel?", again, true));
+        assert!(!duplicate("Where is my parcel?", again, false), "it is resolved");
+        assert!(!duplicate("Where is my parcel?", "Order 51377 was paid twice, and nobody answers.", true));
+        let longer =
+            format!("{again} And please change the address of all other orders to the new warehouse.");
+        assert!(!duplicate("Where is my parcel?", &longer, true), "it asks for more");
     }
 }

@@ -103,7 +103,7 @@ impl Solved {
     async fn read(&self) -> Result<Vec<Earlier>, StoreError> {
         sqlx::query_as!(
             Earlier,
-            r#"SELECT id AS "id: RunId", subject, body, category, status FROM tickets
+            r#"SELECT id AS "id: RunId", subject, body, category, status, FALSE AS "open!" FROM tickets
                WHERE status = 'completed' OR resolved_at IS NOT NULL
                ORDER BY coalesce(resolved_at, completed_at) DESC LIMIT $1"#,
             HELD,

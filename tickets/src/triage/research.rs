@@ -43,4 +43,7 @@ pub struct EarlierTicket {
     pub status: String,
     /// How alike the two read.
     pub similarity: Fraction,
+    /// Whether it is the same customer's, still open, and says nearly the same as the ticket at hand.
+    #[serde(default)]
+    pub duplicate: bool,
 }

@@ -5,6 +5,7 @@
 mod article;
 mod classify;
 mod draft;
+mod embedding;
 mod error;
 mod extract;
 mod finalize;
@@ -17,6 +18,7 @@ mod text;
 
 pub use classify::CategoryScore;
 pub use draft::{DraftError, DraftRequest};
+pub use embedding::{DIMENSIONS, Embedder, EmbeddingError, Vector};
 pub use error::OfflineError;
 pub use finalize::{Approval, Case, Decision, approval, resolve};
 pub use reading::Message;
@@ -25,7 +27,7 @@ pub use text::PhraseError;
 
 use article::ArticleReadings;
 use classify::{Classifier, Lexicon};
-use draft::{Drafter, Templates, Wordings};
+use draft::{Drafter, Names, Templates, Wordings};
 use extract::Extractor;
 use language::LanguageFinder;
 use priority::PriorityRules;
@@ -51,6 +53,7 @@ pub struct Offline {
     extractor: Extractor,
     templates: Templates,
     wordings: Wordings,
+    names: Names,
     review_rules: ReviewRules,
     readings: Readings,
     articles: ArticleReadings,
@@ -68,6 +71,7 @@ impl Offline {
             extractor: Extractor::load()?,
             templates: Templates::load()?,
             wordings: Wordings::load()?,
+            names: Names::load()?,
             review_rules: ReviewRules::load()?,
             taxonomy,
             readings: Readings::default(),
@@ -109,6 +113,7 @@ impl Offline {
         let drafter = Drafter {
             templates: &self.templates,
             wordings: &self.wordings,
+            names: &self.names,
             extractor: &self.extractor,
             languages: &self.languages,
             articles: &self.articles,

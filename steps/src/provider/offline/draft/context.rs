@@ -18,7 +18,8 @@ pub(super) struct Context<'a> {
     matter: Option<&'a str>,
     subject: &'a str,
     details: String,
-    upset: bool,
+    name: Option<&'a str>,
+    sorry: bool,
     unspoken: bool,
     cause: &'static str,
     team: &'a str,
@@ -57,7 +58,8 @@ impl<'a> Plan<'a> {
                 .extraction
                 .map(|found| details(wording, self.matter_category, found))
                 .unwrap_or_default(),
-            upset: self.upset,
+            name: self.name.as_deref(),
+            sorry: self.sorry,
             unspoken: self.language != wording.language,
             cause,
             team,
@@ -80,7 +82,10 @@ impl<'a> Plan<'a> {
 
 /// What the ticket names that bears on matters of `category`, in brackets: " (order 48213, 749,00 €)".
 fn details(wording: &Wording, category: &str, found: &Extraction) -> String {
-    let amounts: Vec<String> = found.amounts.iter().map(|amount| amount.text.clone()).collect();
+    // A sum tells which payment is meant where no number does.
+    let numbered = !found.order_ids.is_empty() || !found.invoice_ids.is_empty();
+    let amounts = found.amounts.iter().filter(|_| !numbered);
+    let amounts: Vec<String> = amounts.map(|amount| amount.text.clone()).collect();
     let product: Vec<String> = found.product.iter().cloned().collect();
     let order = ("order", found.order_ids.as_slice());
     let kinds = match category {

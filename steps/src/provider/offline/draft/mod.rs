@@ -3,7 +3,9 @@
 //! Never states what neither the ticket nor an article says, never promises money or a date. The ticket's words stand in it
 //! only as quotes of one line.
 
+mod addressee;
 mod answer;
+mod choice;
 mod context;
 mod plan;
 mod quote;
@@ -11,6 +13,7 @@ mod style;
 mod template;
 mod wording;
 
+pub(super) use addressee::Names;
 pub(super) use template::Templates;
 pub(super) use wording::Wordings;
 
@@ -38,7 +41,7 @@ pub struct DraftRequest<'a> {
     /// What is known that bears on it.
     pub research: &'a Research,
     /// The articles of `research`, in full; others are not used.
-    pub articles: &'a [Article],
+    pub articles: &'a [&'a Article],
     /// Notes of the review of the last draft.
     pub review_notes: &'a [String],
     /// How many drafts came before.
@@ -62,6 +65,8 @@ pub(super) struct Drafter<'a> {
     pub(super) templates: &'a Templates,
     /// The words they are filled with.
     pub(super) wordings: &'a Wordings,
+    /// Knows how customers name themselves.
+    pub(super) names: &'a Names,
     /// Knows what support needs to know for each matter, and what in a text is private.
     pub(super) extractor: &'a Extractor,
     /// Tells frequent words from those that carry content.

@@ -1,33 +1,29 @@
 //! Owns what goes into a draft before it is worded: the action, the article, the points, what is still needed.
 
-use super::{DraftRequest, Drafter, answer::Passages, quote::one_line, style::Style};
+use super::{
+    DraftRequest, Drafter,
+    answer::Passages,
+    choice::{Choice, Shown},
+    quote::one_line,
+    style::Style,
+};
 use crate::provider::offline::{extract::Need, reading::Reading};
 use serde::Serialize;
 use ticketflow_tickets::{
-    knowledge::{Article, ArticleId},
+    knowledge::ArticleId,
     language::Language,
     taxonomy::Priority,
     triage::{Action, Extraction, IssueType, Risk},
 };
 
-/// Score from which an article is worth showing.
-const RELEVANT: f64 = 0.2;
-/// What the article is ahead by that usually answers the matter, in whatever language.
-const USUAL: f64 = 0.5;
-/// What an article is ahead by for being in the customer's language.
-const SAME_LANGUAGE: f64 = 0.15;
-/// What an article is ahead by for being in the ticket's category.
-const SAME_CATEGORY: f64 = 0.1;
-/// Articles that answers are looked for in.
-const MOST_ARTICLES: usize = 3;
 /// Longest quote, in characters.
 const QUOTE: usize = 220;
-/// Steps shown at most.
-const MOST_STEPS: usize = 8;
-/// Facts shown at most.
-const MOST_FACTS: usize = 2;
 /// Words up to which a ticket without matter and ask is too vague to work on.
 const VAGUE: usize = 8;
+/// The sentence that a colleague answers the rest.
+const INFO: &str = "info";
+/// Letters of a subject that is worth quoting.
+const SUBJECT: usize = 4;
 /// Mood up to which the customer is told that we are sorry.
 const UPSET: u8 = 3;
 
@@ -51,15 +47,6 @@ pub(super) struct Point {
     answer: String,
 }
 
-/// What is shown of an article.
-#[derive(Debug)]
-pub(super) struct Shown<'a> {
-    pub(super) article: &'a Article,
-    pub(super) foreign: bool,
-    pub(super) steps: Vec<&'a str>,
-    pub(super) facts: Vec<&'a str>,
-}
-
 /// A draft before it is worded.
 #[derive(Debug)]
 pub(super) struct Plan<'a> {
@@ -68,7 +55,10 @@ pub(super) struct Plan<'a> {
     pub(super) issue: IssueType,
     pub(super) category: &'a str,
     pub(super) matter_category: &'a str,
-    pub(super) upset: bool,
+    /// Who is greeted.
+    pub(super) name: Option<String>,
+    /// Whether the customer is told that we are sorry.
+    pub(super) sorry: bool,
     pub(super) language: Language,
     pub(super) subject: String,
     pub(super) extraction: Option<&'a Extraction>,
@@ -93,7 +83,9 @@ impl<'a> Plan<'a> {
         let style = Style::of(request.review_notes);
         let extraction = request.extraction;
         let matter = drafter.extractor.matters().of(extraction.issue_type);
-        let articles = ranked(request, matter.and_then(|matter| matter.article.as_deref()), language, &style);
+        let usual = matter.and_then(|matter| matter.article.as_deref());
+        let choice = Choice { request, usual, language, style: &style };
+        let articles = choice.ranked();
         let vague = is_vague(reading, extraction);
         let unmet = |needs: &[Need]| -> Vec<&'static str> {
             let open = needs.iter().filter(|need| !need.is_met(extraction, &reading.text));
@@ -106,14 +98,16 @@ impl<'a> Plan<'a> {
             issue: extraction.issue_type,
             category: request.classification.category.as_str(),
             matter_category: drafter.extractor.matters().category(extraction.issue_type),
-            upset: request.classification.sentiment_score.get() <= UPSET,
+            name: None,
+            sorry: request.classification.sentiment_score.get() <= UPSET
+                || matter.is_some_and(|matter| matter.trouble),
             language: request.classification.language,
             subject: String::new(),
             extraction: style.repeats().then_some(extraction),
             answered: Vec::new(),
             covered: Vec::new(),
             open: Vec::new(),
-            article: shown(&articles, &passages, reading, language, &style),
+            article: choice.shown(&articles, &passages, reading),
             answering: Vec::new(),
             needs: if vague {
                 vec!["details"]
@@ -121,9 +115,10 @@ impl<'a> Plan<'a> {
                 matter.map_or_else(Vec::new, |matter| unmet(&matter.needs))
             },
             helps: matter.filter(|_| style.is_full()).map_or_else(Vec::new, |matter| unmet(&matter.helps)),
-            next: matter.map(|matter| matter.next.as_str()).or((!vague).then_some("info")),
+            next: matter.map(|matter| matter.next.as_str()).or((!vague).then_some(INFO)),
         };
         if style.repeats() {
+            plan.name = drafter.names.of(&reading.own, &reading.own_words);
             plan.take_up(drafter, reading, extraction, &passages, style.states_facts());
         }
         plan.decide(vague, &style);
@@ -140,10 +135,11 @@ impl<'a> Plan<'a> {
         answers: bool,
     ) {
         let contacts = drafter.extractor.contacts();
-        self.subject = Some(one_line(contacts, &reading.subject, QUOTE))
-            .filter(|subject| subject.chars().filter(|c| c.is_alphabetic()).count() >= 4)
-            .unwrap_or_default();
-        for ask in &found.asks {
+        if quotable_subject(reading) {
+            self.subject = one_line(contacts, &reading.subject, QUOTE);
+        }
+        let praises = self.issue == IssueType::Praise;
+        for ask in found.asks.iter().filter(|ask| !praises || ask.contains('?')) {
             let quote = one_line(contacts, ask, QUOTE);
             let shown = self.article.as_ref().filter(|_| answers).map(|shown| shown.article);
             let fresh = |answer: &(&ArticleId, &str)| {
@@ -185,6 +181,9 @@ impl<'a> Plan<'a> {
         if self.action == Action::Handoff && self.cause != Some(Cause::Security) {
             self.article = None;
         }
+        // Where all is handed over, or what is open was named, nothing goes beyond that.
+        let all_taken = self.action == Action::Handoff || !self.open.is_empty();
+        self.next = self.next.filter(|next| *next != INFO || !all_taken);
     }
 
     /// Articles whose content the draft shows.
@@ -199,50 +198,11 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// The articles worth showing, best first.
-fn ranked<'a>(
-    request: &DraftRequest<'a>,
-    usual: Option<&str>,
-    language: Language,
-    style: &Style,
-) -> Vec<&'a Article> {
-    let hits = request.research.articles.iter().filter(|hit| hit.score.get() >= RELEVANT);
-    let mut rated: Vec<(f64, &Article)> = hits
-        .filter_map(|hit| {
-            Some((hit.score.get(), request.articles.iter().find(|article| article.id == hit.article_id)?))
-        })
-        .filter(|(_, article)| style.shows_foreign_articles() || article.language == language)
-        .map(|(score, article)| {
-            let spoken = if article.language == language { SAME_LANGUAGE } else { 0.0 };
-            let fitting =
-                if article.category == request.classification.category { SAME_CATEGORY } else { 0.0 };
-            let expected =
-                if usual.is_some_and(|usual| is_version_of(&article.id, usual)) { USUAL } else { 0.0 };
-            (score + spoken + fitting + expected, article)
-        })
-        .collect();
-    rated.sort_by(|left, right| right.0.total_cmp(&left.0));
-    rated.into_iter().take(MOST_ARTICLES).map(|(_, article)| article).collect()
-}
-
-/// `track-order-de` is a version of `track-order`.
-fn is_version_of(id: &ArticleId, usual: &str) -> bool {
-    let rest = id.as_str().strip_prefix(usual);
-    rest.is_some_and(|rest| rest.is_empty() || (rest.len() == 3 && rest.starts_with('-')))
-}
-
-fn shown<'a>(
-    articles: &[&'a Article],
-    passages: &Passages<'a>,
-    reading: &Reading,
-    language: Language,
-    style: &Style,
-) -> Option<Shown<'a>> {
-    let article = articles.first()?;
-    let most_facts = if style.states_facts() && style.is_full() { MOST_FACTS } else { 0 };
-    let facts = passages.facts(article, reading, most_facts);
-    let steps = article.steps.iter().take(MOST_STEPS).map(String::as_str).collect();
-    Some(Shown { article, foreign: article.language != language, steps, facts })
+/// A subject that is the beginning of the message says nothing that the message does not.
+fn quotable_subject(reading: &Reading) -> bool {
+    let subject = reading.subject_words.line().trim();
+    let repeats = reading.own_words.line().trim_start().starts_with(subject);
+    !repeats && reading.subject.chars().filter(|c| c.is_alphabetic()).count() >= SUBJECT
 }
 
 fn cause(request: &DraftRequest<'_>, vague: bool) -> Option<Cause> {

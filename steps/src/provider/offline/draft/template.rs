@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn every_language_has_every_template() {
         let templates = Templates::load().unwrap();
-        for language in ["en", "de", "es", "fr", "pt"] {
+        for language in ["en", "de", "es", "fr", "pt", "vi"] {
             for action in ["reply", "ask", "handoff"] {
                 assert!(
                     templates.environment.get_template(&format!("{language}/{action}.md")).is_ok(),

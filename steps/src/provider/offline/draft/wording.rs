@@ -69,6 +69,7 @@ impl Wordings {
                 read(Language::ES, include_str!("../../../../templates/es/wording.toml"))?,
                 read(Language::FR, include_str!("../../../../templates/fr/wording.toml"))?,
                 read(Language::PT, include_str!("../../../../templates/pt/wording.toml"))?,
+                read(Language::VI, include_str!("../../../../templates/vi/wording.toml"))?,
             ],
         })
     }

@@ -81,6 +81,8 @@ struct IssueSection {
     category: String,
     article: Option<String>,
     #[serde(default)]
+    trouble: bool,
+    #[serde(default)]
     needs: Vec<Need>,
     #[serde(default)]
     helps: Vec<Need>,
@@ -100,6 +102,8 @@ pub(in super::super) struct Matter {
     category: String,
     /// Id of the article that usually answers it.
     pub(in super::super) article: Option<String>,
+    /// Whether something went wrong for the customer.
+    pub(in super::super) trouble: bool,
     /// What support must know before it can do anything.
     pub(in super::super) needs: Vec<Need>,
     /// What makes it quicker.
@@ -122,7 +126,8 @@ impl Matters {
         let mut phrases = PhraseBook::default();
         let mut matters = Vec::with_capacity(file.issue.len());
         for (number, section) in file.issue.into_iter().enumerate() {
-            let IssueSection { issue, category, article, needs, helps, next, sure, strong, weak } = section;
+            let IssueSection { issue, category, article, trouble, needs, helps, next, sure, strong, weak } =
+                section;
             for (lists, weight) in [(sure, SURE), (strong, STRONG), (weak, WEAK)] {
                 for (language, phrase) in
                     lists.into_iter().flat_map(|(l, list)| list.into_iter().map(move |p| (l, p)))
@@ -130,7 +135,7 @@ impl Matters {
                     phrases.add(language, &phrase, (number, weight))?;
                 }
             }
-            matters.push(Matter { issue, category, article, needs, helps, next });
+            matters.push(Matter { issue, category, article, trouble, needs, helps, next });
         }
         Ok(Self { matters, phrases })
     }

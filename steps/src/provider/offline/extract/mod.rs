@@ -102,6 +102,13 @@ impl Extractor {
         self.identifiers.invoices(&NearDigits::of(text))
     }
 
+    /// Sums of money and days in `text`, as they stand there.
+    pub(super) fn figures(&self, text: &str) -> Vec<String> {
+        let near = NearDigits::of(text);
+        let sums = self.amounts.find(&near).into_iter().map(|amount| amount.text);
+        sums.chain(self.dates.find(&near).into_iter().map(|date| date.text)).collect()
+    }
+
     /// What the ticket names and asks for, given its category.
     pub(super) fn extract(
         &self,

@@ -124,9 +124,16 @@ impl<'a> Evidence<'a> {
         quoted || asked.is_empty() || share(asked.shared(&self.said).count(), asked.len()) >= MOSTLY
     }
 
+    /// Sentences of its own in which the draft promises something, or names a sum or a day that stands nowhere else.
     fn promises(&self) -> Vec<PolicyViolation> {
         let (language, promise) = (self.request.draft.language, &self.reviewer.rules.promise);
-        let promising = self.sentences.iter().filter(|sentence| promise.occur_in(language, &sentence.words));
+        let invents = |sentence: &Sentence| {
+            let figures = self.reviewer.extractor.figures(self.text(sentence));
+            figures.iter().any(|figure| !self.is_known(figure))
+        };
+        let promises =
+            |sentence: &&Sentence| promise.occur_in(language, &sentence.words) || invents(sentence);
+        let promising = self.sentences.iter().filter(promises);
         promising.map(|sentence| violation(ViolationCode::UnsupportedPromise, self.text(sentence))).collect()
     }
 
@@ -143,13 +150,15 @@ impl<'a> Evidence<'a> {
             extractor.order_ids(text),
             extractor.invoice_ids(text),
         ];
-        let known = |data: &str| {
-            let words = Words::of(data);
-            let evidence = [&self.ticket, &self.extracted, &self.articles];
-            evidence.iter().any(|evidence| evidence.contains(words.line()))
-        };
-        let foreign = found.iter().flatten().filter(|data| !known(data));
+        let foreign = found.iter().flatten().filter(|data| !self.is_known(data));
         foreign.map(|data| violation(ViolationCode::ForeignPersonalData, data)).collect()
+    }
+
+    /// Whether the words of `data` stand in the ticket, the extraction or a cited article.
+    fn is_known(&self, data: &str) -> bool {
+        let words = Words::of(data);
+        let evidence = [&self.ticket, &self.extracted, &self.articles];
+        evidence.iter().any(|evidence| evidence.contains(words.line()))
     }
 
     fn cards(&self) -> Vec<PolicyViolation> {

@@ -43,7 +43,7 @@ pub struct ReviewRequest<'a> {
     /// What is known that bears on it.
     pub research: &'a Research,
     /// The articles that the draft cites, in full.
-    pub articles: &'a [Article],
+    pub articles: &'a [&'a Article],
     /// The draft.
     pub draft: &'a Draft,
     /// What may be said and what a person has to decide.

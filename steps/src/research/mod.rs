@@ -1,6 +1,11 @@
 //! The step that gathers what is known about a ticket's matter: articles, the customer's earlier tickets, tickets like
 //! it that were solved. Articles and solved tickets are held in memory; without a transaction.
 
+mod articles;
+mod meanings;
+
+pub use articles::ArticleSearch;
+
 use crate::{classify::Classify, extract::Extract, failure, settings::Triage};
 use ticketflow_engine::{RunId, Step, StepContext, StepError, StepOutcome, StoreError};
 use ticketflow_tickets::{
@@ -74,11 +79,10 @@ impl Research {
     async fn articles(&self, matter: Matter<'_>, text: &str) -> Result<Vec<ArticleHit>, StoreError> {
         let language = matter.classification.language;
         let search =
-            Search { text, language, category: Some(&matter.classification.category), limit: 2 * ARTICLES };
-        let found = self.0.library.search(search).await?;
+            Search { text, language, category: Some(&matter.classification.category), limit: ARTICLES };
+        let found = self.0.articles.find(search).await?;
         let mut hits: Vec<ArticleHit> = found.into_iter().map(hit).collect();
         self.prefer_usual(matter, language, &mut hits).await?;
-        hits.truncate(ARTICLES.into());
         Ok(hits)
     }
 
@@ -100,13 +104,16 @@ impl Research {
                 hit.score = Fraction::clamped(hit.score.get() + USUAL);
                 hit.why = format!("{why}; {}", hit.why);
             }
-            None => hits.push(ArticleHit {
-                article_id: article.id.clone(),
-                title: article.title.clone(),
-                snippet: article.summary.clone(),
-                score: Fraction::clamped(2.0 * USUAL),
-                why,
-            }),
+            None => {
+                hits.truncate(usize::from(ARTICLES) - 1);
+                hits.push(ArticleHit {
+                    article_id: article.id.clone(),
+                    title: article.title.clone(),
+                    snippet: article.summary.clone(),
+                    score: Fraction::clamped(2.0 * USUAL),
+                    why,
+                });
+            }
         }
         hits.sort_by(|one, other| other.score.get().total_cmp(&one.score.get()));
         Ok(())
