@@ -1,5 +1,9 @@
 //! What the program was told: flag over environment over file over default.
 
+mod models;
+
+pub(crate) use models::process_variables;
+
 use crate::nearest::did_you_mean;
 use anyhow::Context as _;
 use serde::Deserialize;
@@ -88,6 +92,9 @@ pub(crate) struct File {
     pub(crate) database: DatabaseSection,
     pub(crate) worker: Worker,
     pub(crate) steps: BTreeMap<String, StepSection>,
+    pub(crate) providers: BTreeMap<String, models::ProviderSection>,
+    /// Where prompts are that take the place of those that come with the program.
+    pub(crate) prompts_dir: Option<PathBuf>,
 }
 
 impl File {
@@ -115,7 +122,7 @@ impl File {
         for (step, section) in &self.steps {
             within(&format!("steps.{step}.timeout_ms"), section.timeout_ms, 1, 86_400_000)?;
         }
-        Ok(())
+        self.check_models()
     }
 }
 
@@ -153,7 +160,7 @@ pub(crate) struct Worker {
     pub(crate) retention_days: Option<u32>,
 }
 
-/// `[steps.<name>]`: how a step of the ticket workflow is tried.
+/// `[steps.<name>]`: how a step of the ticket workflow is tried, and the model that it asks.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct StepSection {
@@ -161,6 +168,11 @@ pub(crate) struct StepSection {
     pub(crate) timeout_ms: Option<u64>,
     pub(crate) max_crashes: Option<u32>,
     pub(crate) backoff: Option<Backoff>,
+    pub(crate) provider: Option<String>,
+    pub(crate) model: Option<String>,
+    pub(crate) temperature: Option<f32>,
+    pub(crate) max_tokens: Option<u32>,
+    pub(crate) variant_percent: Option<u8>,
 }
 
 /// Flags of a worker.

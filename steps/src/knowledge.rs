@@ -1,14 +1,39 @@
-//! Reading of the articles that the evidence names, in full.
+//! What is known about a ticket's matter: the articles that the evidence names, in full, and how a model is shown it.
 
+use crate::provider::model::Part;
+use serde_json::json;
 use ticketflow_engine::StoreError;
 use ticketflow_tickets::{
     knowledge::{Article, ArticleId, Library},
-    triage::Research,
+    triage::{Classification, Extraction, Research},
 };
+
+/// Characters of an article that a model is shown.
+const LONGEST_ARTICLE: usize = 6_000;
 
 /// The articles that were found. One that was deleted meanwhile is left out.
 pub(crate) async fn articles(library: &Library, research: &Research) -> Result<Vec<Article>, StoreError> {
     let ids: Vec<ArticleId> = research.articles.iter().map(|hit| hit.article_id.clone()).collect();
     let articles = library.get(&ids).await?;
     Ok(articles.iter().map(|stored| stored.article.clone()).collect())
+}
+
+/// What the steps before found, for a model.
+pub(crate) fn known_part(classification: &Classification, extraction: &Extraction) -> Part {
+    let known = json!({
+        "category": classification.category,
+        "priority": classification.priority,
+        "sentiment_score": classification.sentiment_score,
+        "language": classification.language,
+        "named": extraction,
+    });
+    Part::new("known", known.to_string())
+}
+
+/// The articles, for a model.
+pub(crate) fn article_parts(articles: &[Article]) -> impl Iterator<Item = Part> {
+    articles.iter().map(|article| {
+        let text = format!("id: {}\n{}", article.id.as_str(), article.to_markdown());
+        Part::new("article", text.chars().take(LONGEST_ARTICLE).collect::<String>())
+    })
 }

@@ -36,7 +36,7 @@ use std::sync::Arc;
 use text::InstructionWords;
 use ticketflow_tickets::{
     taxonomy::{Category, Taxonomy},
-    triage::{Classification, Draft, Extraction, IssueType, Review},
+    triage::{Amount, Classification, DateMention, Draft, Extraction, IssueType, Review},
 };
 
 /// Everything the offline steps know, read once.
@@ -85,6 +85,34 @@ impl Offline {
             moods: &self.moods,
         };
         classifier.classify(&reading, self.extractor.traces(&reading))
+    }
+
+    /// What a customer says and quotes, without what addresses the program that reads it.
+    pub fn customers_words(&self, message: Message<'_>) -> String {
+        let reading = self.read(message);
+        let quoted =
+            if reading.quoted.trim().is_empty() { String::new() } else { format!("\n\n{}", reading.quoted) };
+        format!("{}{quoted}", reading.text)
+    }
+
+    /// The sum of money that a piece of text is; none if it is none.
+    pub fn amount(&self, text: &str) -> Option<Amount> {
+        self.extractor.amounts(text).into_iter().next()
+    }
+
+    /// The day that a piece of text names; without a day if the text leaves a doubt.
+    pub fn date(&self, text: &str) -> DateMention {
+        let found = self.extractor.dates(text).into_iter().next();
+        DateMention { text: text.to_owned(), date: found.and_then(|found| found.date) }
+    }
+
+    /// Sums of money in `text` that `evidence` does not hold, however it writes them.
+    pub fn invented_amounts(&self, text: &str, evidence: &str) -> Vec<String> {
+        let known = self.extractor.amounts(evidence);
+        let invented = |amount: &Amount| {
+            !known.iter().any(|known| known.value == amount.value && known.currency == amount.currency)
+        };
+        self.extractor.amounts(text).into_iter().filter(invented).map(|amount| amount.text).collect()
     }
 
     /// How much speaks for each category, for those who weigh it against other evidence.

@@ -23,7 +23,7 @@ use identifiers::Identifiers;
 use product::Products;
 use ticketflow_tickets::{
     taxonomy::Category,
-    triage::{Amount, Extraction, IssueType, Risk},
+    triage::{Amount, DateMention, Extraction, IssueType, Risk},
 };
 
 /// Longest list of anything.
@@ -100,6 +100,16 @@ impl Extractor {
     /// Invoice numbers in `text`.
     pub(super) fn invoice_ids(&self, text: &str) -> Vec<String> {
         self.identifiers.invoices(&NearDigits::of(text))
+    }
+
+    /// Sums of money in `text`.
+    pub(super) fn amounts(&self, text: &str) -> Vec<Amount> {
+        self.amounts.find(&NearDigits::of(text))
+    }
+
+    /// Days in `text`.
+    pub(super) fn dates(&self, text: &str) -> Vec<DateMention> {
+        self.dates.find(&NearDigits::of(text))
     }
 
     /// What the ticket names and asks for, given its category.
