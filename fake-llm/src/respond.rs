@@ -84,7 +84,12 @@ fn stopping() -> Response {
 fn cut(answer: &str) -> Response {
     let half = Bytes::copy_from_slice(&answer.as_bytes()[..answer.len() / 2]);
     let broken = io::Error::new(io::ErrorKind::ConnectionReset, "cut on purpose");
-    with_length(answer.len(), stream::iter([Ok(half), Err(broken)]))
+    // What was written goes out while the next piece is waited for, and only then is the connection given up.
+    let end = stream::once(async {
+        tokio::task::yield_now().await;
+        Err(broken)
+    });
+    with_length(answer.len(), stream::iter([Ok(half)]).chain(end))
 }
 
 /// An answer that begins well and goes on with white space, which no parser minds.

@@ -22,7 +22,7 @@ impl Evidence {
     /// Reads a text. A line of marks or tags alone is no sentence: prompts delimit with them what is data.
     pub(crate) fn of(text: &str) -> Self {
         let lines = text.lines().map(str::trim).filter(|line| !is_delimiter(line));
-        let sentences = lines.flat_map(|line| line.split_inclusive(['.', '!', '?'])).map(str::trim);
+        let sentences = lines.flat_map(sentences);
         let sentences = sentences.filter(|sentence| sentence.split_whitespace().count() > 1);
         let tokens = text.split_whitespace().map(trimmed).filter(|token| !token.is_empty());
         Self {
@@ -56,6 +56,21 @@ impl Evidence {
     pub(crate) fn codes(&self) -> impl Iterator<Item = &String> {
         self.tokens.iter().filter(|token| is_code(token))
     }
+}
+
+/// The sentences of a line: a mark ends one where white space follows, and not in the middle of an address.
+fn sentences(line: &str) -> Vec<&str> {
+    let mut sentences = Vec::new();
+    let mut start = 0;
+    for (at, mark) in line.match_indices(['.', '!', '?']) {
+        let end = at + mark.len();
+        if line[end..].starts_with(char::is_whitespace) || end == line.len() {
+            sentences.push(line[start..end].trim());
+            start = end;
+        }
+    }
+    sentences.push(line[start..].trim());
+    sentences
 }
 
 fn trimmed(token: &str) -> &str {

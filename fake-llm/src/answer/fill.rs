@@ -125,7 +125,7 @@ impl Filling<'_> {
                 let held = name::strings(name, self.evidence).is_some();
                 if held { vec![self.value(item, name, depth + 1)] } else { Vec::new() }
             }
-            ["string"] if item.get("pattern").is_none() => {
+            ["string"] if item.get("pattern").or(item.get("format")).is_none() => {
                 let found = name::strings(name, self.evidence).unwrap_or_default();
                 found
                     .into_iter()
