@@ -79,14 +79,16 @@ impl Task for ClassifyTask<'_> {
             ("confidence", schema::number(0.0, 1.0, "probability that the category is right")),
             ("priority", schema::one_of(&schema::words(Priority::ALL, Priority::as_str))),
             ("sentiment_score", schema::integer(1, 10, "from 1, furious, to 10, delighted")),
-            ("language", schema::string("ISO 639-1 code, two lower-case letters")),
+            ("language", schema::fitting("^[a-z]{2}$", "ISO 639-1 code")),
             ("reasons", schema::array(&schema::string("a short reason"), "up to three")),
         ])
     }
 
     fn accept(&self, answer: Answer, _prompt: &str) -> Result<Classification, Unfit> {
         let category = self.triage.taxonomy.category(&answer.category);
-        let reasons = answer.reasons.iter().take(MOST_REASONS);
+        let ticket = self.triage.offline.customers_words(self.message);
+        let reasons = answer.reasons.iter().filter(|reason| !self.triage.offline.invents(reason, &ticket));
+        let reasons = reasons.take(MOST_REASONS);
         Ok(Classification {
             category: category.map_err(|error| Unfit::because(format!("category: {error}")))?,
             confidence: answer.confidence,

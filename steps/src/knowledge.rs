@@ -1,6 +1,9 @@
 //! What is known about a ticket's matter: the articles that the evidence names, in full, and how a model is shown it.
 
-use crate::provider::model::Part;
+use crate::provider::{
+    model::Part,
+    offline::{Message, Offline},
+};
 use serde_json::json;
 use ticketflow_engine::StoreError;
 use ticketflow_tickets::{
@@ -16,6 +19,12 @@ pub(crate) async fn articles(library: &Library, research: &Research) -> Result<V
     let ids: Vec<ArticleId> = research.articles.iter().map(|hit| hit.article_id.clone()).collect();
     let articles = library.get(&ids).await?;
     Ok(articles.iter().map(|stored| stored.article.clone()).collect())
+}
+
+/// All that a draft or a note about it may name: the ticket and the articles, as one text.
+pub(crate) fn text(offline: &Offline, message: Message<'_>, articles: &[Article]) -> String {
+    let ticket = offline.customers_words(message) + "\n";
+    articles.iter().fold(ticket, |text, article| text + &article.to_markdown() + "\n")
 }
 
 /// What the steps before found, for a model.

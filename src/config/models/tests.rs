@@ -108,3 +108,20 @@ fn prices_are_per_million_tokens_and_what_is_cached_costs_the_same_unless_told()
     let prices = settings.providers["local"].prices.clone().unwrap();
     assert_eq!((prices.version.as_str(), prices.models["m"].cached), ("2026-11", 2.0));
 }
+
+/// Whoever copies a section gets no error. Which servers take it was not tried here.
+#[test]
+fn every_example_of_the_documentation_goes_together() {
+    let examples = include_str!("../../../docs/providers.md").split("```toml\n").skip(1);
+    let examples: Vec<&str> = examples.filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(examples.len(), 5);
+    for example in examples {
+        let complete =
+            if example.contains("[steps.") { example.to_owned() } else { stepless(example, "gateway") };
+        file(&complete).check_models().unwrap_or_else(|error| panic!("{error:#} in\n{complete}"));
+    }
+}
+
+fn stepless(example: &str, provider: &str) -> String {
+    format!("{example}\n[steps.draft]\nprovider = \"{provider}\"\nmodel = \"m\"\n")
+}

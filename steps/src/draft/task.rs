@@ -100,9 +100,7 @@ impl DraftTask<'_> {
         });
         let grave = review.policy_violations.iter().filter(|violation| is_grave(violation));
         let grave = grave.map(|violation| format!("{}: {}", violation.code, violation.detail));
-        let evidence = self.triage.offline.customers_words(request.message);
-        let articles = request.articles.iter().map(ticketflow_tickets::knowledge::Article::to_markdown);
-        let evidence = articles.fold(evidence, |evidence, article| evidence + "\n" + &article);
+        let evidence = knowledge::text(&self.triage.offline, request.message, request.articles);
         let invented = self.triage.offline.invented_amounts(&draft.text, &evidence);
         let invented =
             invented.into_iter().map(|amount| format!("the amount {amount} stands in no evidence"));

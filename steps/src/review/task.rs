@@ -63,8 +63,12 @@ impl Task for ReviewTask<'_> {
         ])
     }
 
-    fn accept(&self, answer: Answer, _prompt: &str) -> Result<Review, Unfit> {
-        Ok(stricter(self.triage.offline.review(&self.request), answer))
+    fn accept(&self, mut answer: Answer, _prompt: &str) -> Result<Review, Unfit> {
+        let (request, offline) = (&self.request, &self.triage.offline);
+        let evidence = knowledge::text(offline, request.message, request.articles) + &request.draft.text;
+        answer.notes.retain(|note| !offline.invents(note, &evidence));
+        answer.policy_violations.retain(|violation| !offline.invents(&violation.detail, &evidence));
+        Ok(stricter(offline.review(request), answer))
     }
 
     fn offline(&self) -> Result<Review, StepError> {

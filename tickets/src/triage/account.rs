@@ -51,7 +51,8 @@ pub struct ModelCall {
     pub attempt: i32,
     /// It asked to mend the answer before it.
     pub repair: bool,
-    /// Its answer had been kept from an attempt that did not come to an end: it was made, and paid for, once.
+    /// Its answer had been kept from an attempt that did not come to its end, or from an earlier visit of the step, which
+    /// has paid for it: then tokens and cost are nothing.
     pub reused: bool,
     /// Tokens used; none when the provider does not say, or did not answer.
     pub tokens: Option<Tokens>,

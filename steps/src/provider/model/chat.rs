@@ -47,6 +47,14 @@ pub(crate) struct ChatAnswer {
     pub(crate) tokens: Option<Tokens>,
 }
 
+/// An answer that is kept, and for whom it was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeptAnswer {
+    pub(crate) answer: ChatAnswer,
+    /// Visit of the step that asked: another one that asks the same has nothing to pay.
+    pub(crate) asked_by: String,
+}
+
 /// Why a model stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -18,6 +18,11 @@ pub(crate) fn string(description: &str) -> Value {
     json!({ "type": "string", "description": description })
 }
 
+/// A text that a pattern fits.
+pub(crate) fn fitting(pattern: &str, description: &str) -> Value {
+    json!({ "type": "string", "pattern": pattern, "description": description })
+}
+
 /// A text, or null.
 pub(crate) fn optional_string(description: &str) -> Value {
     json!({ "type": ["string", "null"], "description": description })

@@ -115,6 +115,11 @@ impl Offline {
         self.extractor.amounts(text).into_iter().filter(invented).map(|amount| amount.text).collect()
     }
 
+    /// Whether `text` names an address, a link, a number of an order or invoice, or a sum that `evidence` does not hold.
+    pub fn invents(&self, text: &str, evidence: &str) -> bool {
+        self.extractor.invents(text, evidence) || !self.invented_amounts(text, evidence).is_empty()
+    }
+
     /// How much speaks for each category, for those who weigh it against other evidence.
     pub fn category_scores(&self, message: Message<'_>) -> Vec<CategoryScore> {
         let reading = self.read(message);

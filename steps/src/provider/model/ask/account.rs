@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        chat::{ChatAnswer, ChatRequest},
+        chat::{ChatAnswer, ChatRequest, KeptAnswer},
         error::CallError,
         format::Format,
         ledger::Entry,
@@ -25,37 +25,48 @@ impl Conversation<'_> {
     }
 
     /// Adds a call to the account of the result.
-    pub(super) fn account(
-        &mut self,
-        format: Format,
-        answer: &Result<ChatAnswer, CallError>,
-        took: Duration,
-        reused: bool,
-    ) {
-        let (tokens, error) = match answer {
-            Ok(answer) => (answer.tokens, None),
-            Err(error) => (None, Some(error.reason())),
+    pub(super) fn account(&mut self, format: Format, answer: &Result<ChatAnswer, CallError>, took: Duration) {
+        let call = match answer {
+            Ok(answer) => {
+                ModelCall { tokens: answer.tokens, cost: self.cost(answer.tokens), ..self.started(format) }
+            }
+            Err(error) => ModelCall { error: Some(error.reason()), ..self.started(format) },
         };
+        let call = ModelCall { latency_ms: milliseconds(took), ..call };
+        observe::model_call(self.model.step, &call, took);
+        self.calls.push(call);
+    }
+
+    /// Takes an answer that was paid for. It counts where it was made: this visit of the step pays if it did not get as far
+    /// as its checkpoint, and another visit that asks the same pays nothing.
+    pub(super) fn reuse(&mut self, format: Format, kept: KeptAnswer) -> ChatAnswer {
+        let ours = kept.asked_by == self.context.idempotency_key();
+        let (tokens, cost) = if ours {
+            (kept.answer.tokens, self.cost(kept.answer.tokens))
+        } else {
+            (Some(Tokens::default()), Some(0.0))
+        };
+        self.calls.push(ModelCall { reused: true, tokens, cost, ..self.started(format) });
+        kept.answer
+    }
+
+    fn started(&self, format: Format) -> ModelCall {
         let Named { provider, model, prompt } = self.named();
         let prices = self.model.provider.settings.prices.as_ref();
-        let call = ModelCall {
+        ModelCall {
             provider: provider.to_owned(),
             model: model.to_owned(),
             prompt: prompt.to_owned(),
             format: format.word().to_owned(),
             attempt: self.context.attempt(),
             repair: self.unfit.is_some(),
-            reused,
-            tokens,
+            reused: false,
+            tokens: None,
             price_version: prices.map(|prices| prices.version.clone()),
-            cost: self.cost(tokens),
-            latency_ms: took.as_millis().try_into().unwrap_or(u64::MAX),
-            error,
-        };
-        if !reused {
-            observe::model_call(self.model.step, &call, took);
+            cost: None,
+            latency_ms: 0,
+            error: None,
         }
-        self.calls.push(call);
     }
 
     /// Writes a call into the ledger, its answer with it.
@@ -67,14 +78,14 @@ impl Conversation<'_> {
         took: Duration,
         success_is_news: bool,
     ) {
-        let latency_ms = took.as_millis().try_into().unwrap_or(u64::MAX);
-        let mut usage = Usage { calls: 1, latency_ms, ..Usage::default() };
+        let mut usage = Usage { calls: 1, latency_ms: milliseconds(took), ..Usage::default() };
         let mut stored = None;
         let observation = match answer {
             Ok(answer) => {
                 usage.tokens = answer.tokens.unwrap_or_default();
                 usage.charged_nanos = self.charge(request, answer);
-                stored = Some(StoredAnswer { answer: answer.clone(), charged_nanos: usage.charged_nanos });
+                let answer = KeptAnswer { answer: answer.clone(), asked_by: self.context.idempotency_key() };
+                stored = Some(StoredAnswer { answer, charged_nanos: usage.charged_nanos });
                 success_is_news.then_some(Observation::Success)
             }
             Err(error) => {
@@ -100,9 +111,13 @@ impl Conversation<'_> {
 
     /// Adds to the counts of results.
     pub(super) async fn count(&self, usage: Usage) {
-        let entry: Entry<'_, ChatAnswer> =
+        let entry: Entry<'_, KeptAnswer> =
             Entry { asked: self.named(), usage, observation: None, answer: None };
         let policy = self.model.provider.breaker_policy();
         self.model.ledger.write(entry, self.context.now(), policy).await;
     }
+}
+
+fn milliseconds(took: Duration) -> u64 {
+    took.as_millis().try_into().unwrap_or(u64::MAX)
 }

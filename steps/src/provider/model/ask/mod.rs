@@ -5,7 +5,7 @@ mod close;
 
 use super::{
     StepModel,
-    chat::{ChatAnswer, ChatRequest, End, Message, Role},
+    chat::{ChatAnswer, ChatRequest, End, KeptAnswer, Message, Role},
     error::{CallError, Trouble},
     evidence::Evidence,
     format::Format,
@@ -155,10 +155,9 @@ impl<'a> Conversation<'a> {
         let (run, now) = (self.context.run_id(), self.context.now());
         let ledger = &self.model.ledger;
         let budgets = self.model.provider.settings.has_budgets();
-        let standing: Standing<ChatAnswer> = ledger.standing(self.named(), run, hash, now, budgets).await?;
+        let standing: Standing<KeptAnswer> = ledger.standing(self.named(), run, hash, now, budgets).await?;
         if let Some(stored) = standing.answer {
-            self.account(format, &Ok(stored.answer.clone()), Duration::ZERO, true);
-            return Ok(stored.answer);
+            return Ok(self.reuse(format, stored.answer));
         }
         self.check_budgets(standing.spent)?;
         self.call(&request, hash, &standing).await
@@ -169,7 +168,7 @@ impl<'a> Conversation<'a> {
         &mut self,
         request: &ChatRequest<'_>,
         hash: RequestHash,
-        standing: &Standing<ChatAnswer>,
+        standing: &Standing<KeptAnswer>,
     ) -> Result<ChatAnswer, Stop> {
         let (provider, seen) = (&self.model.provider, standing.breaker);
         let permission = ledger::permission(seen, self.context.now(), provider.breaker_policy());
@@ -191,7 +190,7 @@ impl<'a> Conversation<'a> {
         let answer = timeout(provider.settings.timeout, provider.server.complete(request)).await;
         let answer = answer.unwrap_or(Err(CallError::TimedOut));
         let took = started.elapsed();
-        self.account(request.format, &answer, took, false);
+        self.account(request.format, &answer, took);
         self.write(request, hash, &answer, took, ledger::is_news(seen)).await;
         answer.map_err(|error| Stop::Trouble(Trouble::Call(error)))
     }

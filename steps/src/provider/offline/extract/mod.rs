@@ -112,6 +112,19 @@ impl Extractor {
         self.dates.find(&NearDigits::of(text))
     }
 
+    /// Whether `text` names an address, a link or a number that `evidence` does not hold.
+    pub(super) fn invents(&self, text: &str, evidence: &str) -> bool {
+        let evidence = evidence.to_lowercase();
+        let named = [
+            self.contacts.emails(text),
+            self.contacts.phones(text),
+            self.contacts.urls(text),
+            self.order_ids(text),
+            self.invoice_ids(text),
+        ];
+        named.iter().flatten().any(|name| !evidence.contains(&name.to_lowercase()))
+    }
+
     /// What the ticket names and asks for, given its category.
     pub(super) fn extract(
         &self,
