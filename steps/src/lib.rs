@@ -9,6 +9,7 @@ mod failure;
 pub mod finalize;
 mod knowledge;
 pub mod provider;
+pub mod redaction;
 pub mod research;
 pub mod review;
 mod settings;
