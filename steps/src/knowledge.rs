@@ -24,7 +24,10 @@ pub(crate) async fn articles(library: &Library, research: &Research) -> Result<V
 /// All that a draft or a note about it may name: the ticket and the articles, as one text.
 pub(crate) fn text(offline: &Offline, message: Message<'_>, articles: &[Article]) -> String {
     let ticket = offline.customers_words(message) + "\n";
-    articles.iter().fold(ticket, |text, article| text + &article.to_markdown() + "\n")
+    offline
+        .trusted_articles(articles)
+        .iter()
+        .fold(ticket, |text, article| text + &article.to_markdown() + "\n")
 }
 
 /// What the steps before found, for a model.
@@ -39,10 +42,12 @@ pub(crate) fn known_part(classification: &Classification, extraction: &Extractio
     Part::new("known", known.to_string())
 }
 
-/// The articles, for a model.
-pub(crate) fn article_parts(articles: &[Article]) -> impl Iterator<Item = Part> {
-    articles.iter().map(|article| {
+/// The articles, for a model, without passages that address it.
+pub(crate) fn article_parts(offline: &Offline, articles: &[Article]) -> Vec<Part> {
+    let parts = offline.trusted_articles(articles);
+    let parts = parts.iter().map(|article| {
         let text = format!("id: {}\n{}", article.id.as_str(), article.to_markdown());
         Part::new("article", text.chars().take(LONGEST_ARTICLE).collect::<String>())
-    })
+    });
+    parts.collect()
 }

@@ -10,6 +10,7 @@ pub mod finalize;
 mod knowledge;
 pub mod observe;
 pub mod provider;
+pub mod redaction;
 pub mod research;
 pub mod review;
 mod settings;

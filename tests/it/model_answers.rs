@@ -71,6 +71,25 @@ async fn the_ticket_is_sent_as_data_between_marks() {
     desk.finish().await;
 }
 
+/// What identifies a person stays here, and is there again in what the model made.
+#[tokio::test(flavor = "multi_thread")]
+async fn personal_data_does_not_leave_and_comes_back_with_the_answer() {
+    let desk = desk(Behaviour::default(), |_| {}).await;
+    let (email, card) = ("ada.lovelace@example.org", "4111 1111 1111 1111");
+    let body = format!("Please write to {email} about order ORD-48213. I paid with card {card}.");
+    let run = desk.triage(&json!({ "subject": "Parcel", "body": body, "customer_id": "c" })).await;
+    let sent: String = desk.model.requests().iter().map(|seen| seen.body.to_string()).collect();
+    assert!(sent.contains("[EMAIL_1]") && sent.contains("ORD-48213"), "{sent}");
+    assert!(!sent.contains(email) && !sent.contains(card), "{sent}");
+    let kept: Vec<Value> =
+        sqlx::query_scalar("SELECT answer FROM model_answers").fetch_all(&desk.engine.pool).await.unwrap();
+    assert!(!kept.is_empty() && !json!(kept).to_string().contains(email));
+    assert_eq!(desk.account(run, TriageStep::Extract).await.ai_status, AiStatus::Done);
+    let asks = desk.output(run, TriageStep::Extract).await["asks"].to_string();
+    assert!(asks.contains(email), "{asks}");
+    desk.finish().await;
+}
+
 /// A model that puts what it invents, and whatever the ticket tells it, into every string of every answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_model_invents_gets_into_no_result() {

@@ -44,7 +44,7 @@ impl Task for DraftTask<'_> {
             self.triage.ticket_part(request.message),
             knowledge::known_part(request.classification, request.extraction),
         ];
-        parts.extend(knowledge::article_parts(request.articles));
+        parts.extend(knowledge::article_parts(&self.triage.offline, request.articles));
         parts.extend(self.last.map(|text| Part::new("last-draft", text)));
         if !request.review_notes.is_empty() {
             parts.push(Part::new("review", request.review_notes.join("\n")));

@@ -44,7 +44,7 @@ impl Task for ReviewTask<'_> {
             self.triage.ticket_part(request.message),
             knowledge::known_part(request.classification, request.extraction),
         ];
-        parts.extend(knowledge::article_parts(request.articles));
+        parts.extend(knowledge::article_parts(&self.triage.offline, request.articles));
         let about = json!({ "action": draft.action, "cited_articles": draft.cited_articles });
         parts.push(Part::new("draft", format!("{about}\n{}", draft.text)));
         parts

@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper fails by panicking")]
 
 mod desk;
+mod entities;
 mod injections;
 mod limits;
 mod messages;
 mod phrasings;
 mod properties;
+mod redaction;
 mod revisions;
 mod samples;

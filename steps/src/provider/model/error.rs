@@ -2,6 +2,7 @@
 //! a prompt or an answer: these errors are logged and kept.
 
 use super::prompt::PromptError;
+use crate::redaction::RedactorError;
 use std::time::Duration;
 use ticketflow_tickets::{model::Observation, triage::FallbackReason};
 
@@ -25,6 +26,9 @@ pub enum ModelError {
     /// A prompt cannot be used.
     #[error(transparent)]
     Prompt(#[from] PromptError),
+    /// What finds personal data cannot be set up.
+    #[error(transparent)]
+    Redactor(#[from] RedactorError),
     /// The HTTP client does not start.
     #[error("the HTTP client for providers does not start")]
     Http(#[source] reqwest::Error),

@@ -22,7 +22,7 @@ impl Part {
 }
 
 /// Data, ready to be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Evidence {
     /// What every mark ends in.
     pub(super) mark: String,

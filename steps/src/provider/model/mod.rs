@@ -28,6 +28,7 @@ pub(crate) use question::{Task, Unfit};
 pub use settings::{ModelSettings, ProviderSettings, StepModelSettings};
 
 use super::openai::OpenAi;
+use crate::redaction::Redactor;
 use format::Ladder;
 use ledger::Ledger;
 use limits::Limits;
@@ -49,6 +50,7 @@ pub(crate) struct StepModel {
     prompts: StepPrompts,
     ladder: Arc<Ladder>,
     ledger: Ledger,
+    redactor: Arc<Redactor>,
 }
 
 /// A provider, shared by the steps that ask it.
@@ -74,7 +76,7 @@ impl Models {
             providers.insert(name.as_str(), Arc::new(Provider::new(name, provider)?));
         }
         let mut ladders: BTreeMap<(&str, &str), Arc<Ladder>> = BTreeMap::new();
-        let ledger = Ledger::new(pool.clone());
+        let (ledger, redactor) = (Ledger::new(pool.clone()), Arc::new(Redactor::load()?));
         let mut steps = BTreeMap::new();
         for (&step, chosen) in &settings.steps {
             let name = step.as_str();
@@ -87,8 +89,9 @@ impl Models {
             let ladder = ladders.entry((&chosen.provider, &chosen.model));
             let ladder = ladder.or_insert_with(|| Arc::new(Ladder::from(provider.settings.format))).clone();
             let prompts = source.prompts(step, chosen.variant_percent)?;
-            let (settings, ledger) = (chosen.clone(), ledger.clone());
-            steps.insert(step, StepModel { step, provider, settings, prompts, ladder, ledger });
+            let (settings, ledger, redactor) = (chosen.clone(), ledger.clone(), redactor.clone());
+            let model = StepModel { step, provider, settings, prompts, ladder, ledger, redactor };
+            steps.insert(step, model);
         }
         Ok(Self(steps))
     }

@@ -14,10 +14,12 @@ mod reading;
 mod review;
 mod sentiment;
 mod text;
+mod trusted;
 
 pub use classify::CategoryScore;
 pub use draft::{DraftError, DraftRequest};
 pub use error::OfflineError;
+pub(crate) use extract::{Contacts, passes_luhn};
 pub use finalize::{Approval, Case, Decision, approval, resolve};
 pub use reading::Message;
 pub use review::{ApprovalPolicy, ReviewPolicy, ReviewRequest};
@@ -32,12 +34,14 @@ use priority::PriorityRules;
 use reading::{Reading, Readings};
 use review::{ReviewRules, Reviewer};
 use sentiment::MoodWords;
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 use text::InstructionWords;
 use ticketflow_tickets::{
+    knowledge::Article,
     taxonomy::{Category, Taxonomy},
     triage::{Amount, Classification, DateMention, Draft, Extraction, IssueType, Review},
 };
+use trusted::TrustedArticles;
 
 /// Everything the offline steps know, read once.
 #[derive(Debug)]
@@ -54,6 +58,7 @@ pub struct Offline {
     review_rules: ReviewRules,
     readings: Readings,
     articles: ArticleReadings,
+    trusted: TrustedArticles,
 }
 
 impl Offline {
@@ -72,6 +77,7 @@ impl Offline {
             taxonomy,
             readings: Readings::default(),
             articles: ArticleReadings::default(),
+            trusted: TrustedArticles::default(),
         })
     }
 
@@ -146,7 +152,8 @@ impl Offline {
             languages: &self.languages,
             articles: &self.articles,
         };
-        drafter.draft(&self.read(request.message), request)
+        let articles = self.trusted_articles(request.articles);
+        drafter.draft(&self.read(request.message), &DraftRequest { articles: &articles, ..*request })
     }
 
     /// What is wrong with a draft, and what follows from it; also for drafts that a model wrote.
@@ -158,7 +165,13 @@ impl Offline {
             wordings: &self.wordings,
             articles: &self.articles,
         };
-        reviewer.review(&self.read(request.message), request)
+        let articles = self.trusted_articles(request.articles);
+        reviewer.review(&self.read(request.message), &ReviewRequest { articles: &articles, ..*request })
+    }
+
+    /// Articles without the passages that address the program: what may be told, by whoever writes the draft.
+    pub fn trusted_articles<'a>(&self, articles: &'a [Article]) -> Cow<'a, [Article]> {
+        self.trusted.of(articles, &self.instructions)
     }
 
     fn read(&self, message: Message<'_>) -> Arc<Reading> {

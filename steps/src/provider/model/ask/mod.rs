@@ -15,6 +15,7 @@ use super::{
     prompt::Prompt,
     question::{Task, Unfit, object_in},
 };
+use crate::redaction::Redaction;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 use ticketflow_engine::{StepContext, StepError, StoreError};
@@ -80,10 +81,12 @@ struct Conversation<'a> {
     model: &'a StepModel,
     context: &'a StepContext,
     prompt: &'a Prompt,
+    /// What stands for what must not leave: in everything that is said about the ticket, and put back into answers.
+    redaction: Redaction<'a>,
     evidence: Evidence,
     schema: Value,
     /// An answer that was unfit, and what was wrong with it.
-    unfit: Option<(ChatAnswer, Unfit)>,
+    unfit: Option<(ChatAnswer, String)>,
     calls: Vec<ModelCall>,
 }
 
@@ -93,7 +96,8 @@ impl<'a> Conversation<'a> {
             model,
             context,
             prompt: model.prompts.of(context.run_id()),
-            evidence: Evidence::of(context.run_id(), &task.evidence()),
+            redaction: model.redactor.begin(),
+            evidence: Evidence::default(),
             schema: task.schema(),
             unfit: None,
             calls: Vec::new(),
@@ -102,20 +106,41 @@ impl<'a> Conversation<'a> {
 
     /// Asks, and once more if the answer is unfit.
     async fn result<T: Task>(&mut self, task: &T) -> Result<T::Result, Stop> {
+        self.prepare(task)?;
         let answer = self.exchange().await?;
         match self.read(task, &answer)? {
             Ok(result) => return Ok(result),
-            Err(unfit) => self.unfit = Some((answer, unfit)),
+            Err(Unfit(problem)) => self.unfit = Some((answer, self.redacted(&problem)?)),
         }
         let second = self.exchange().await?;
         self.read(task, &second)?.map_err(|_| FallbackReason::InvalidAnswer.into())
+    }
+
+    /// Takes out of the evidence what must not leave. This, and what is said of an unfit answer, is all that a request
+    /// tells of a ticket.
+    fn prepare<T: Task>(&mut self, task: &T) -> Result<(), Stop> {
+        let mut parts = task.evidence();
+        for part in &mut parts {
+            part.text = self.redacted(&part.text)?;
+        }
+        self.evidence = Evidence::of(self.context.run_id(), &parts);
+        Ok(())
+    }
+
+    fn redacted(&mut self, text: &str) -> Result<String, Stop> {
+        self.redaction.redact(text).map_err(|error| {
+            let error: &(dyn std::error::Error + 'static) = &error;
+            tracing::warn!(run.id = %self.context.run_id(), error, "a request to a model was not made");
+            FallbackReason::NotRedacted.into()
+        })
     }
 
     fn read<T: Task>(&self, task: &T, answer: &ChatAnswer) -> Result<Result<T::Result, Unfit>, Stop> {
         if answer.end == End::Declined {
             return Err(FallbackReason::Declined.into());
         }
-        Ok(object_in(answer).and_then(|object| {
+        Ok(object_in(answer).and_then(|mut object| {
+            self.redaction.restore_all(&mut object);
             let typed = serde_json::from_value(object)
                 .map_err(|error| Unfit::because(format!("it does not follow the schema: {error}")))?;
             task.accept(typed, &self.prompt.label)
@@ -224,7 +249,7 @@ impl<'a> Conversation<'a> {
         );
         let said = |role, text: String| Message { role, text };
         let mut messages = vec![said(Role::System, task), said(Role::User, self.evidence.text.clone())];
-        if let Some((answer, Unfit(problem))) = &self.unfit {
+        if let Some((answer, problem)) = &self.unfit {
             let mend = format!(
                 "Your answer cannot be used: {problem}\nAnswer again with the whole JSON object, mended, and nothing else."
             );

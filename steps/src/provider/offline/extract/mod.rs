@@ -10,7 +10,7 @@ mod identifiers;
 mod issue;
 mod product;
 
-pub(super) use contacts::Contacts;
+pub(crate) use contacts::{Contacts, passes_luhn};
 pub(super) use issue::{Matters, Need};
 
 use super::{OfflineError, priority::PriorityRules, reading::Reading};
