@@ -1,5 +1,9 @@
 //! What the program was told: flag over environment over file over default.
 
+mod models;
+
+pub(crate) use models::process_variables;
+
 use crate::nearest::did_you_mean;
 use anyhow::Context as _;
 use serde::Deserialize;
@@ -88,6 +92,9 @@ pub(crate) struct File {
     pub(crate) database: DatabaseSection,
     pub(crate) worker: Worker,
     pub(crate) steps: BTreeMap<String, StepSection>,
+    pub(crate) providers: BTreeMap<String, models::ProviderSection>,
+    /// Where prompts are that take the place of those that come with the program.
+    pub(crate) prompts_dir: Option<PathBuf>,
 }
 
 impl File {
@@ -115,7 +122,7 @@ impl File {
         for (step, section) in &self.steps {
             within(&format!("steps.{step}.timeout_ms"), section.timeout_ms, 1, 86_400_000)?;
         }
-        Ok(())
+        self.check_models()
     }
 }
 
@@ -153,7 +160,7 @@ pub(crate) struct Worker {
     pub(crate) retention_days: Option<u32>,
 }
 
-/// `[steps.<name>]`: how a step of the ticket workflow is tried.
+/// `[steps.<name>]`: how a step of the ticket workflow is tried, and the model that it asks.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct StepSection {
@@ -161,6 +168,11 @@ pub(crate) struct StepSection {
     pub(crate) timeout_ms: Option<u64>,
     pub(crate) max_crashes: Option<u32>,
     pub(crate) backoff: Option<Backoff>,
+    pub(crate) provider: Option<String>,
+    pub(crate) model: Option<String>,
+    pub(crate) temperature: Option<f32>,
+    pub(crate) max_tokens: Option<u32>,
+    pub(crate) variant_percent: Option<u8>,
 }
 
 /// Flags of a worker.
@@ -338,73 +350,4 @@ fn worker_name() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_unknown_key_in_the_file_is_refused_by_name() {
-        let error = toml::from_str::<File>("[worker]\ncapasity = 3\n").unwrap_err().to_string();
-        assert!(error.contains("capasity") && error.contains("capacity"), "{error}");
-    }
-
-    #[test]
-    fn on_citus_nothing_notifies_and_another_topology_is_refused() {
-        let config = |text: &str| {
-            let file = toml::from_str(text)?;
-            let args = <Flags as clap::Parser>::parse_from(["ticketflow"]).global;
-            Ok::<_, toml::de::Error>(Config { args, file })
-        };
-        let single = config("").unwrap();
-        assert_eq!((single.topology(), single.notify()), (Topology::Single, true));
-        let citus = config("[database]\ntopology = \"citus\"\nnotify = true\n").unwrap();
-        assert_eq!((citus.topology(), citus.notify()), (Topology::Citus, false));
-        let refused = config("[database]\ntopology = \"cluster\"\n").unwrap_err().to_string();
-        assert!(refused.contains("single") && refused.contains("citus"), "{refused}");
-    }
-
-    #[test]
-    fn citus_behind_a_pooler_that_opens_transactions_is_refused() {
-        let check = |pooler: &str| {
-            let args = <Flags as clap::Parser>::parse_from(["ticketflow"]).global;
-            let file = format!("[database]\ntopology = \"citus\"\npooler = \"{pooler}\"\n");
-            Config { args, file: toml::from_str(&file).unwrap() }.check_pooler()
-        };
-        assert!(check("transaction").unwrap_err().to_string().contains("prepared"));
-        check("prepared").unwrap();
-    }
-
-    #[test]
-    fn a_retention_shorter_than_idempotency_keys_hold_is_refused() {
-        let check = |text: &str| toml::from_str::<File>(text).unwrap().check();
-        check("[worker]\nretention_days = 1\n").unwrap();
-        let longer = "[server]\nidempotency_hours = 25\n[worker]\nretention_days = 1\n";
-        assert!(check(longer).unwrap_err().to_string().contains("second ticket"));
-    }
-
-    #[derive(Debug, clap::Parser)]
-    struct Flags {
-        #[command(flatten)]
-        global: GlobalArgs,
-    }
-
-    #[test]
-    fn a_default_directory_gives_way_to_the_one_that_was_named() {
-        let config = |flags: &[&str]| {
-            let args = <Flags as clap::Parser>::parse_from([&["ticketflow"], flags].concat()).global;
-            Config { args, file: File::default() }.with_default_data_dir(Some("/beside".into()))
-        };
-        assert_eq!(config(&["--data-dir", "/mine"]).data_dir(), Some("/mine".into()));
-        if std::env::var_os("TICKETFLOW_DATA_DIR").is_none() {
-            assert_eq!(config(&[]).data_dir(), Some("/beside".into()));
-        }
-    }
-
-    #[test]
-    fn a_value_that_would_hang_the_program_is_refused_with_its_range() {
-        let file: File = toml::from_str("[worker]\nlease_seconds = 0\n").unwrap();
-        let error = file.check().unwrap_err().to_string();
-        assert!(error.contains("worker.lease_seconds = 0") && error.contains("1 to 3600"), "{error}");
-        assert!(parse_lease("100ms").is_err() && parse_lease("2s").is_ok());
-        assert!(parse_lease("abc").unwrap_err().contains("15s"));
-    }
-}
+mod tests;

@@ -13,7 +13,9 @@ mod schema;
 mod telemetry;
 
 use clap::{CommandFactory, Parser};
-use command::{audit, bench, demo, doctor, healthcheck, kb, migrate, runs, serve, tickets, workflow};
+use command::{
+    audit, bench, demo, doctor, fake_llm, healthcheck, kb, migrate, runs, serve, tickets, workflow,
+};
 use config::{Config, GlobalArgs};
 use exit::Exit;
 use http::Api;
@@ -70,6 +72,8 @@ enum Command {
     Healthcheck,
     /// Measure the engine on a scratch database
     Bench(Box<bench::BenchArgs>),
+    /// A model server that understands nothing and fails on demand; for tests and demonstrations
+    FakeLlm(fake_llm::FakeLlmArgs),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -113,6 +117,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Doctor => doctor::run(&config, &api, cli.output).await,
         Command::Healthcheck => healthcheck::run(&api).await,
         Command::Bench(args) => bench::run(*args, cli.output, &config).await,
+        Command::FakeLlm(args) => fake_llm::run(args).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "ticketflow", &mut script);

@@ -18,7 +18,7 @@ use ticketflow_engine::{
     wakeup::Wakeup,
 };
 use ticketflow_worker::Shutdown;
-use ticketflow_workflows::TriageSettings;
+use ticketflow_workflows::{TriageSettings, models::ModelSettings};
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinHandle,
@@ -130,9 +130,14 @@ async fn require_topology(topology: Topology, pool: &PgPool) -> anyhow::Result<(
     Ok(())
 }
 
-/// The workflows, as configured; their steps read through `steps`.
+/// The workflows, as configured, but for the models: for processes that run no step. They need no provider's key.
 pub(crate) fn catalog(config: &Config, steps: PgPool) -> anyhow::Result<Catalog> {
-    let mut catalog = unconfigured_catalog(steps)?;
+    configured_catalog(config, steps, ModelSettings::default())
+}
+
+fn configured_catalog(config: &Config, steps: PgPool, models: ModelSettings) -> anyhow::Result<Catalog> {
+    let settings = TriageSettings { models, ..TriageSettings::new(steps) };
+    let mut catalog = ticketflow_workflows::catalog(settings)?;
     config.apply_policies(&mut catalog)?;
     Ok(catalog)
 }
@@ -144,10 +149,16 @@ pub(crate) fn unconfigured_catalog(steps: PgPool) -> anyhow::Result<Catalog> {
 
 /// An engine client on a database, with its clock set. Steps read through a small pool of their own, so that slow
 /// searches cannot keep the engine from a connection.
-pub(crate) async fn client(config: &Config, database: &Connected) -> anyhow::Result<Client> {
+/// `models` are what the steps ask, in a process that runs them.
+pub(crate) async fn client(
+    config: &Config,
+    database: &Connected,
+    models: ModelSettings,
+) -> anyhow::Result<Client> {
     let clock = Clock::default();
     calibrate(&database.pool, &clock).await?;
-    let (topology, catalog) = (config.topology(), catalog(config, database.beside(STEP_CONNECTIONS))?);
+    let catalog = configured_catalog(config, database.beside(STEP_CONNECTIONS), models)?;
+    let topology = config.topology();
     topology.check(&catalog)?;
     require_topology(topology, &database.pool).await?;
     Ok(Client::on(topology, database.pool.clone(), catalog, clock, Wakeup::new(config.notify())))

@@ -55,6 +55,7 @@ where
 pub(crate) fn start_metrics() -> anyhow::Result<PrometheusHandle> {
     let handle = builder()?.install_recorder().context("cannot install the metrics recorder")?;
     ticketflow_api::describe_metrics();
+    ticketflow_workflows::models::describe_metrics();
     Ok(handle)
 }
 
@@ -63,6 +64,7 @@ pub(crate) fn serve_metrics(listen: SocketAddr) -> anyhow::Result<()> {
     let builder = builder()?.with_http_listener(listen);
     builder.install().with_context(|| format!("cannot serve metrics on {listen}"))?;
     ticketflow_engine::observe::describe();
+    ticketflow_workflows::models::describe_metrics();
     Ok(())
 }
 

@@ -99,6 +99,7 @@ fn routes(settings: &ApiSettings) -> Router<ApiState> {
         .route("/health", get(health::overall))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
+        .route("/health/deep", get(health::deep))
         .route("/metrics", get(health::scrape))
         .layer(DefaultBodyLimit::max(settings.body_limit))
         .route("/tickets/batch", batch)

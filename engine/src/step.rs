@@ -4,6 +4,7 @@ use crate::{
     clock::{Clock, random_fraction},
     event::{Failure, Note},
     id::{RunId, StepName},
+    retry::StepPolicy,
     transition::Arrival,
 };
 use chrono::{DateTime, Utc};
@@ -15,7 +16,7 @@ use std::{
     error::Error,
     fmt,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -136,6 +137,8 @@ pub struct StepContext {
     pub(crate) run: RunId,
     pub(crate) step: StepName,
     pub(crate) attempt: i32,
+    pub(crate) is_last_attempt: bool,
+    pub(crate) deadline: Instant,
     pub(crate) visit: u32,
     pub(crate) visits: BTreeMap<StepName, u32>,
     pub(crate) created_at: DateTime<Utc>,
@@ -154,6 +157,8 @@ impl StepContext {
             run,
             step: StepName::new(step),
             attempt: 1,
+            is_last_attempt: false,
+            deadline: Instant::now() + StepPolicy::default().timeout(),
             visit: 1,
             visits: BTreeMap::new(),
             created_at: clock.now(),
@@ -173,6 +178,16 @@ impl StepContext {
     /// Number of this attempt, from 1; an attempt that died with its worker counts too.
     pub const fn attempt(&self) -> i32 {
         self.attempt
+    }
+
+    /// Whether the run fails if this attempt does: a step that can do its work in a lesser way does so now.
+    pub const fn is_last_attempt(&self) -> bool {
+        self.is_last_attempt
+    }
+
+    /// Time until the attempt is cut off.
+    pub fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
     }
 
     /// How often `step` was completed in this run since it began, or since an operator last set it to a step.

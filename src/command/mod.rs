@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod fake_llm;
 pub(crate) mod healthcheck;
 pub(crate) mod kb;
 pub(crate) mod migrate;

@@ -1,7 +1,7 @@
 //! `ticketflow up`, `api` and `worker`: the processes that serve.
 
 use crate::{
-    config::{Config, WorkerArgs},
+    config::{Config, WorkerArgs, process_variables},
     database::Database,
     exit::Exit,
     output::say,
@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use ticketflow_api::{ApiSettings, ApiState};
 use ticketflow_engine::Client;
 use ticketflow_worker::{Shutdown, WorkerOptions};
+use ticketflow_workflows::models::ModelSettings;
 use tokio::net::TcpListener;
 
 /// Flags of `up`.
@@ -49,9 +50,10 @@ pub(crate) struct WorkerCommand {
 pub(crate) async fn up(args: UpArgs, config: &Config) -> anyhow::Result<()> {
     let shutdown = Shutdown::default();
     runtime::stop_on_signals(&shutdown)?;
+    let models = models(config)?;
     let listener = bind(config.listen(args.listen)).await?;
     let home = Home::open(config).await?;
-    let outcome = serve_both(config, &args.worker, &home, listener, &shutdown).await;
+    let outcome = serve_both(config, &args.worker, &home, listener, models, &shutdown).await;
     home.close().await?;
     outcome
 }
@@ -61,11 +63,12 @@ async fn serve_both(
     args: &WorkerArgs,
     home: &Home,
     listener: TcpListener,
+    models: ModelSettings,
     shutdown: &Shutdown,
 ) -> anyhow::Result<()> {
     let metrics = telemetry::start_metrics()?;
     schema::migrate(&home.database).await?;
-    let client = client(config, &home.database).await?;
+    let client = client(config, &home.database, models).await?;
     let state = ApiState::new(client.clone(), api_settings(config), metrics, shutdown.stop.clone());
     let options = WorkerOptions { listen: listening(config, &home.database).await?, ..config.worker(args) };
     let worker = ticketflow_worker::run(client, options, shutdown.clone());
@@ -83,7 +86,7 @@ pub(crate) async fn api(args: ApiArgs, config: &Config) -> anyhow::Result<()> {
     runtime::stop_on_signals(&shutdown)?;
     let listener = bind(config.listen(args.listen)).await?;
     let metrics = telemetry::start_metrics()?;
-    let client = client(config, &Home::find(config)?).await?;
+    let client = client(config, &Home::find(config)?, ModelSettings::default()).await?;
     tokio::spawn(runtime::keep_time(client.clone(), shutdown.stop.clone()));
     let state = ApiState::new(client, api_settings(config), metrics, shutdown.stop.clone());
     say(&format!("the API listens on http://{}", listener.local_addr()?));
@@ -95,11 +98,12 @@ pub(crate) async fn api(args: ApiArgs, config: &Config) -> anyhow::Result<()> {
 pub(crate) async fn worker(args: WorkerCommand, config: &Config) -> anyhow::Result<()> {
     let shutdown = Shutdown::default();
     runtime::stop_on_signals(&shutdown)?;
+    let models = models(config)?;
     if let Some(listen) = args.metrics {
         telemetry::serve_metrics(listen)?;
     }
     let database = Home::find(config)?;
-    let client = client(config, &database).await?;
+    let client = client(config, &database, models).await?;
     let options =
         WorkerOptions { listen: listening(config, &database).await?, ..config.worker(&args.worker) };
     Ok(ticketflow_worker::run(client, options, shutdown).await?)
@@ -114,10 +118,27 @@ async fn listening(config: &Config, database: &Database) -> anyhow::Result<Optio
     database.listening().await.context(advice)
 }
 
-async fn client(config: &Config, database: &Database) -> anyhow::Result<Client> {
+/// What the steps of this process ask, said once so that nobody wonders where tickets go.
+fn models(config: &Config) -> anyhow::Result<ModelSettings> {
+    let models =
+        config.file.models(&process_variables).map_err(|error| Exit::Usage.with(format!("{error:#}")))?;
+    for (step, chosen) in &models.steps {
+        let at = models.providers.get(&chosen.provider).map(|provider| provider.base_url.as_str());
+        tracing::info!(
+            step.name = step.as_str(),
+            provider = chosen.provider,
+            model = chosen.model,
+            at,
+            "a step asks a model"
+        );
+    }
+    Ok(models)
+}
+
+async fn client(config: &Config, database: &Database, models: ModelSettings) -> anyhow::Result<Client> {
     let connected = database.connect(config.max_connections()).await?;
     schema::require(&connected.pool).await?;
-    runtime::client(config, &connected).await
+    runtime::client(config, &connected, models).await
 }
 
 pub(crate) fn api_settings(config: &Config) -> ApiSettings {

@@ -1,14 +1,28 @@
 //! The step that tells what a ticket is about, how pressing it is and in which language and mood it was written.
 
 use crate::{
-    provider::offline::Message,
-    settings::{Triage, offline_account},
+    provider::{
+        model::{Part, Task, Unfit, schema},
+        offline::Message,
+    },
+    settings::{Making, Triage},
 };
+use serde::Deserialize;
+use serde_json::Value;
 use ticketflow_engine::{Step, StepContext, StepError, StepOutcome};
 use ticketflow_tickets::{
+    language::Language,
+    taxonomy::Priority,
     ticket::NewTicket,
-    triage::{Classification, Made, TriageStep},
+    triage::{Classification, Fraction, Made, Sentiment, TriageStep},
 };
+
+/// Confidence of a model under which a person should check its category.
+const SURE_FROM: f64 = 0.55;
+/// Reasons of a model that are kept.
+const MOST_REASONS: usize = 5;
+/// Characters of a model's reason that are kept.
+const LONGEST_REASON: usize = 200;
 
 /// See the module.
 #[derive(Debug)]
@@ -21,10 +35,72 @@ impl Step for Classify {
 
     async fn run(
         &self,
-        _context: &StepContext,
+        context: &StepContext,
         ticket: NewTicket,
     ) -> Result<StepOutcome<Self::Output>, StepError> {
-        let found = self.0.offline.classify(Message::from(&ticket));
-        Ok(StepOutcome::Next(Made::new(found, offline_account(TriageStep::Classify))))
+        let task = ClassifyTask { triage: &self.0, message: Message::from(&ticket) };
+        Ok(match self.0.make(context, &task).await? {
+            Making::Made(made) => StepOutcome::Next(made),
+            Making::Later(pause) => StepOutcome::Sleep(pause),
+        })
+    }
+}
+
+struct ClassifyTask<'a> {
+    triage: &'a Triage,
+    message: Message<'a>,
+}
+
+/// What a model answers.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    category: String,
+    confidence: Fraction,
+    priority: Priority,
+    sentiment_score: Sentiment,
+    language: Language,
+    reasons: Vec<String>,
+}
+
+impl Task for ClassifyTask<'_> {
+    const STEP: TriageStep = TriageStep::Classify;
+    type Answer = Answer;
+    type Result = Classification;
+
+    fn evidence(&self) -> Vec<Part> {
+        vec![self.triage.ticket_part(self.message)]
+    }
+
+    fn schema(&self) -> Value {
+        let categories = self.triage.taxonomy.categories().iter();
+        let categories: Vec<&str> = categories.map(|entry| entry.name.as_str()).collect();
+        schema::object([
+            ("category", schema::one_of(&categories)),
+            ("confidence", schema::number(0.0, 1.0, "probability that the category is right")),
+            ("priority", schema::one_of(&schema::words(Priority::ALL, Priority::as_str))),
+            ("sentiment_score", schema::integer(1, 10, "from 1, furious, to 10, delighted")),
+            ("language", schema::fitting("^[a-z]{2}$", "ISO 639-1 code")),
+            ("reasons", schema::array(&schema::string("a short reason"), "up to three")),
+        ])
+    }
+
+    fn accept(&self, answer: Answer, _prompt: &str) -> Result<Classification, Unfit> {
+        let category = self.triage.taxonomy.category(&answer.category);
+        let ticket = self.triage.offline.customers_words(self.message);
+        let reasons = answer.reasons.iter().filter(|reason| !self.triage.offline.invents(reason, &ticket));
+        let reasons = reasons.take(MOST_REASONS);
+        Ok(Classification {
+            category: category.map_err(|error| Unfit::because(format!("category: {error}")))?,
+            confidence: answer.confidence,
+            priority: answer.priority,
+            sentiment_score: answer.sentiment_score,
+            language: answer.language,
+            reasons: reasons.map(|reason| reason.chars().take(LONGEST_REASON).collect()).collect(),
+            needs_review: answer.confidence.get() < SURE_FROM,
+        })
+    }
+
+    fn offline(&self) -> Result<Classification, StepError> {
+        Ok(self.triage.offline.classify(self.message))
     }
 }

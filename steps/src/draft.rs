@@ -1,5 +1,7 @@
 //! The step that drafts a reply from the evidence. Nobody sends it: it is a proposal.
 
+mod task;
+
 use crate::{
     classify::Classify,
     extract::Extract,
@@ -8,8 +10,9 @@ use crate::{
     provider::offline::{DraftRequest, Message},
     research::Research,
     review::Review,
-    settings::{Triage, offline_account},
+    settings::{Making, Triage},
 };
+use task::DraftTask;
 use ticketflow_engine::{Step, StepContext, StepError, StepOutcome};
 use ticketflow_tickets::{
     ticket::NewTicket,
@@ -34,7 +37,7 @@ impl Step for Draft {
 
     async fn run(
         &self,
-        _context: &StepContext,
+        context: &StepContext,
         (ticket, classified, extracted, research, last, review): Self::Input,
     ) -> Result<StepOutcome<Self::Output>, StepError> {
         let found = FoundArticles::of(&self.0.library, &research).await.map_err(failure::database)?;
@@ -45,13 +48,12 @@ impl Step for Draft {
             research: &research,
             articles: &found.contents(),
             review_notes: review.as_ref().map_or(&[], |review| &review.result.notes),
-            revision: last.map_or(0, |last| last.result.revision + 1),
+            revision: last.as_ref().map_or(0, |last| last.result.revision + 1),
         };
-        let draft = self
-            .0
-            .offline
-            .draft(&request)
-            .map_err(|error| StepError::fail("template_failed", error.to_string()).caused_by(error))?;
-        Ok(StepOutcome::Next(Made::new(draft, offline_account(TriageStep::Draft))))
+        let last = last.as_ref().map(|last| last.result.text.as_str());
+        Ok(match self.0.make(context, &DraftTask { triage: &self.0, request, last }).await? {
+            Making::Made(made) => StepOutcome::Next(made),
+            Making::Later(pause) => StepOutcome::Sleep(pause),
+        })
     }
 }

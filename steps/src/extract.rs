@@ -1,10 +1,13 @@
 //! The step that takes out of a ticket what it names and asks for.
 
+mod task;
+
 use crate::{
     classify::Classify,
     provider::offline::Message,
-    settings::{Triage, offline_account},
+    settings::{Making, Triage},
 };
+use task::ExtractTask;
 use ticketflow_engine::{Step, StepContext, StepError, StepOutcome};
 use ticketflow_tickets::{
     ticket::NewTicket,
@@ -22,10 +25,17 @@ impl Step for Extract {
 
     async fn run(
         &self,
-        _context: &StepContext,
+        context: &StepContext,
         (ticket, classified): Self::Input,
     ) -> Result<StepOutcome<Self::Output>, StepError> {
-        let found = self.0.offline.extract(Message::from(&ticket), &classified.result.category);
-        Ok(StepOutcome::Next(Made::new(found, offline_account(TriageStep::Extract))))
+        let task = ExtractTask {
+            triage: &self.0,
+            message: Message::from(&ticket),
+            category: &classified.result.category,
+        };
+        Ok(match self.0.make(context, &task).await? {
+            Making::Made(made) => StepOutcome::Next(made),
+            Making::Later(pause) => StepOutcome::Sleep(pause),
+        })
     }
 }

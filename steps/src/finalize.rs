@@ -110,7 +110,7 @@ impl Finalize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::TriagePolicy;
+    use crate::{provider::model::ModelSettings, settings::TriagePolicy};
     use serde::de::DeserializeOwned;
     use serde_json::Value;
     use sqlx::postgres::PgPoolOptions;
@@ -143,7 +143,15 @@ mod tests {
 
     fn step() -> Finalize {
         let pool = PgPoolOptions::new().connect_lazy("postgres://nobody@localhost/nothing").unwrap();
-        Finalize(Triage::new(Taxonomy::built_in().unwrap(), TriagePolicy::default(), pool).unwrap())
+        Finalize(
+            Triage::new(
+                Taxonomy::built_in().unwrap(),
+                TriagePolicy::default(),
+                &ModelSettings::default(),
+                pool,
+            )
+            .unwrap(),
+        )
     }
 
     fn context() -> StepContext {

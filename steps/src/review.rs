@@ -1,5 +1,7 @@
 //! The step that checks a draft, and sends it back to be drafted again while that may help.
 
+mod task;
+
 use crate::{
     classify::Classify,
     draft::Draft,
@@ -8,8 +10,9 @@ use crate::{
     knowledge::FoundArticles,
     provider::offline::{Message, ReviewRequest},
     research::Research,
-    settings::{Triage, offline_account},
+    settings::{Making, Triage},
 };
+use task::ReviewTask;
 use ticketflow_engine::{Step, StepContext, StepError, StepOutcome};
 use ticketflow_tickets::{
     ticket::NewTicket,
@@ -40,7 +43,7 @@ impl Step for Review {
         (ticket, classified, extracted, research, drafted): Self::Input,
     ) -> Result<StepOutcome<Self::Output>, StepError> {
         let found = FoundArticles::of(&self.0.library, &research).await.map_err(failure::database)?;
-        let mut judgement = self.0.offline.review(&ReviewRequest {
+        let request = ReviewRequest {
             message: Message::from(&ticket),
             classification: &classified.result,
             extraction: &extracted.result,
@@ -48,13 +51,22 @@ impl Step for Review {
             articles: &found.contents(),
             draft: &drafted.result,
             policy: &self.0.policy.review,
-        });
-        let sends_back =
-            judgement.verdict == Verdict::Revise && context.visits(Draft::NAME) <= MOST_REVISIONS;
-        if judgement.verdict == Verdict::Revise && !sends_back {
-            judgement.verdict = Verdict::Human;
-        }
-        let made = Made::new(judgement, offline_account(TriageStep::Review));
-        Ok(if sends_back { StepOutcome::GoTo(Draft::NAME, made) } else { StepOutcome::Next(made) })
+        };
+        Ok(match self.0.make(context, &ReviewTask { triage: &self.0, request }).await? {
+            Making::Made(made) => outcome(context, made),
+            Making::Later(pause) => StepOutcome::Sleep(pause),
+        })
     }
+}
+
+/// Sends a draft back as often as that is allowed; then a person looks at it.
+fn outcome(context: &StepContext, mut made: Made<Judgement>) -> StepOutcome<Made<Judgement>> {
+    if made.result.verdict != Verdict::Revise {
+        return StepOutcome::Next(made);
+    }
+    if context.visits(Draft::NAME) <= MOST_REVISIONS {
+        return StepOutcome::GoTo(Draft::NAME, made);
+    }
+    made.result.verdict = Verdict::Human;
+    StepOutcome::Next(made)
 }

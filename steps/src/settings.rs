@@ -1,16 +1,20 @@
 //! Owns [`Triage`], what the six steps are made from, and [`TriagePolicy`], what people decide about them.
 
 use crate::{
-    provider::offline::{Offline, OfflineError, ReviewPolicy},
+    provider::{
+        model::{Asked, ModelError, ModelSettings, Models, Part, Task},
+        offline::{Message, Offline, OfflineError, ReviewPolicy},
+    },
     research::ArticleSearch,
 };
 use sqlx::PgPool;
 use std::{sync::Arc, time::Duration};
+use ticketflow_engine::{StepContext, StepError};
 use ticketflow_tickets::{
     knowledge::Library,
     taxonomy::{Priority, Taxonomy},
     ticket::Solved,
-    triage::{AiAccount, AiStatus, TriageStep},
+    triage::{AiAccount, AiStatus, FallbackReason, Made, ModelCall, TriageStep},
 };
 
 /// What may be said, what a person must decide, and by when.
@@ -34,6 +38,7 @@ pub struct Triage {
     pub(crate) taxonomy: Arc<Taxonomy>,
     pub(crate) policy: Arc<TriagePolicy>,
     pub(crate) offline: Arc<Offline>,
+    models: Arc<Models>,
     pub(crate) pool: PgPool,
     pub(crate) library: Library,
     pub(crate) articles: ArticleSearch,
@@ -41,14 +46,21 @@ pub struct Triage {
 }
 
 impl Triage {
-    /// Reads the word lists and templates of the offline provider.
+    /// Reads the word lists and templates of the offline provider, and the prompts of the models.
     ///
     /// # Errors
-    /// If one of them cannot be read.
-    pub fn new(taxonomy: Taxonomy, policy: TriagePolicy, pool: PgPool) -> Result<Self, OfflineError> {
+    /// If one of them cannot be read, or the settings of the models do not go together.
+    pub fn new(
+        taxonomy: Taxonomy,
+        policy: TriagePolicy,
+        models: &ModelSettings,
+        pool: PgPool,
+    ) -> Result<Self, TriageError> {
         let offline = Offline::new(taxonomy.clone())?;
         let library = Library::new(pool.clone());
+        let models = Models::new(models, &taxonomy, &policy.review.allowed_links, &pool)?;
         Ok(Self {
+            models: Arc::new(models),
             taxonomy: Arc::new(taxonomy),
             policy: Arc::new(policy),
             offline: Arc::new(offline),
@@ -60,6 +72,62 @@ impl Triage {
     }
 }
 
+/// Why the steps cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TriageError {
+    /// Word lists or templates cannot be read.
+    #[error("the offline provider cannot start")]
+    Offline(#[from] OfflineError),
+    /// The models cannot be asked.
+    #[error("the models cannot be asked")]
+    Models(#[from] ModelError),
+}
+
+/// What became of a step's work.
+#[derive(Debug)]
+pub(crate) enum Making<T> {
+    /// Done.
+    Made(Made<T>),
+    /// To be done after that time.
+    Later(Duration),
+}
+
+impl Triage {
+    /// Does a step's work: by its model, if it has one, and else by the offline rules.
+    ///
+    /// # Errors
+    /// If the step is to be tried again, or the offline rules fail too.
+    pub(crate) async fn make<T: Task>(
+        &self,
+        context: &StepContext,
+        task: &T,
+    ) -> Result<Making<T::Result>, StepError> {
+        let Some(model) = self.models.of(T::STEP) else {
+            return Ok(Making::Made(Made::new(task.offline()?, offline_account(T::STEP))));
+        };
+        Ok(match model.ask(context, task).await? {
+            Asked::Answered(result, account) => Making::Made(Made::new(result, account)),
+            Asked::Unanswered(reason, calls) => {
+                Making::Made(Made::new(task.offline()?, fallback_account(T::STEP, reason, calls)))
+            }
+            Asked::Later(pause) => Making::Later(pause),
+        })
+    }
+
+    /// The ticket as a model is shown it: without what addresses the program, which the offline rules set aside too.
+    pub(crate) fn ticket_part(&self, message: Message<'_>) -> Part {
+        Part::new("ticket", self.offline.customers_words(message))
+    }
+}
+
+/// The account of a result that the offline rules made in a model's place.
+fn fallback_account(step: TriageStep, reason: FallbackReason, calls: Vec<ModelCall>) -> AiAccount {
+    let (tokens, cost) = AiAccount::totals(&calls);
+    let tokens = tokens.filter(|_| !calls.is_empty());
+    let ai_status = AiStatus::Fallback;
+    AiAccount { ai_status, tokens, cost, fallback: Some(reason), calls, ..offline_account(step) }
+}
+
 /// The account of a result that the offline rules made.
 pub(crate) fn offline_account(step: TriageStep) -> AiAccount {
     AiAccount {
@@ -69,6 +137,8 @@ pub(crate) fn offline_account(step: TriageStep) -> AiAccount {
         prompt_version: format!("{step}@{}", env!("CARGO_PKG_VERSION")),
         tokens: None,
         cost: Some(0.0),
+        fallback: None,
+        calls: Vec::new(),
     }
 }
 

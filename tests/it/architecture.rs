@@ -55,8 +55,30 @@ fn web_framework_arguments_and_exporter_stay_at_the_edge() {
     let importers = |of: &str| -> Vec<&str> {
         imports.iter().filter(|(_, all)| all.contains(of)).map(|(name, _)| name.as_str()).collect()
     };
-    // The binary's benchmark compares the API with the least that a service on the same framework could do.
-    assert_eq!(importers("axum"), ["ticketflow", "ticketflow-api"]);
+    // The binary's benchmark compares the API with the least that a service on the same framework could do; the fake model
+    // is a server of its own.
+    assert_eq!(importers("axum"), ["ticketflow", "ticketflow-api", "ticketflow-fake-llm"]);
     assert_eq!(importers("clap"), ["ticketflow"]);
+    assert_eq!(importers("async-openai"), ["ticketflow-steps"]);
     assert_eq!(importers("metrics-exporter-prometheus"), ["ticketflow", "ticketflow-api"]);
+}
+
+#[test]
+fn one_module_names_the_protocols_library() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("steps/src");
+    let mut naming: Vec<String> = sources(&root)
+        .into_iter()
+        .filter(|path| std::fs::read_to_string(path).unwrap().contains("async_openai"))
+        .map(|path| path.parent().unwrap().strip_prefix(&root).unwrap().display().to_string())
+        .collect();
+    naming.sort();
+    naming.dedup();
+    assert_eq!(naming, ["provider/openai"]);
+}
+
+fn sources(directory: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let (directories, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let below = directories.iter().flat_map(|directory| sources(directory));
+    files.into_iter().filter(|path| path.extension().is_some_and(|end| end == "rs")).chain(below).collect()
 }

@@ -2,13 +2,14 @@
 //! them.
 //!
 //! Everything is parsed at the edge into a type that cannot be wrong; from there on nobody checks it again. The SQL on
-//! the tables `tickets`, `approvals` and `articles` stands here and nowhere else.
+//! the tables `tickets`, `approvals`, `articles` and of models stands here and nowhere else.
 
 pub mod approval;
 mod clean;
 pub mod distribution;
 pub mod knowledge;
 pub mod language;
+pub mod model;
 pub mod observe;
 pub mod projection;
 pub mod submit;

@@ -1,5 +1,6 @@
 //! The workflows, and [`catalog`], the only list of them.
 
+pub mod models;
 mod settings;
 mod ticket_triage;
 
@@ -13,8 +14,8 @@ use ticketflow_steps::Triage;
 /// # Errors
 /// If what the offline provider works from cannot be read, or a workflow does not fit together.
 pub fn catalog(settings: TriageSettings) -> Result<Catalog, CatalogError> {
-    let TriageSettings { pool, taxonomy, policy } = settings;
-    let triage = Triage::new(taxonomy.map_or_else(settings::built_in_taxonomy, Ok)?, policy, pool)?;
+    let TriageSettings { pool, taxonomy, policy, models } = settings;
+    let triage = Triage::new(taxonomy.map_or_else(settings::built_in_taxonomy, Ok)?, policy, &models, pool)?;
     Ok(Catalog::new([ticket_triage::definition(&triage)?])?)
 }
 

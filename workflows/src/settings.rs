@@ -2,7 +2,7 @@
 
 use sqlx::PgPool;
 use ticketflow_engine::DefinitionError;
-use ticketflow_steps::{TriagePolicy, provider::offline::OfflineError};
+use ticketflow_steps::{TriageError, TriagePolicy, provider::model::ModelSettings};
 use ticketflow_tickets::taxonomy::{Taxonomy, TaxonomyError};
 
 /// Settings of the triage of tickets.
@@ -14,12 +14,14 @@ pub struct TriageSettings {
     pub taxonomy: Option<Taxonomy>,
     /// What may be said, what a person must decide, and by when.
     pub policy: TriagePolicy,
+    /// Which steps ask which model; none of them unless told otherwise.
+    pub models: ModelSettings,
 }
 
 impl TriageSettings {
     /// The defaults, on this pool.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool, taxonomy: None, policy: TriagePolicy::default() }
+        Self { pool, taxonomy: None, policy: TriagePolicy::default(), models: ModelSettings::default() }
     }
 }
 
@@ -29,9 +31,9 @@ pub enum CatalogError {
     /// The categories cannot be used.
     #[error("the taxonomy cannot be used")]
     Taxonomy(#[from] TaxonomyError),
-    /// Word lists or templates cannot be read.
-    #[error("the offline provider cannot start")]
-    Offline(#[from] OfflineError),
+    /// The steps cannot be set up.
+    #[error(transparent)]
+    Triage(#[from] TriageError),
     /// A workflow does not fit together.
     #[error("a workflow does not fit together")]
     Definition(#[from] DefinitionError),

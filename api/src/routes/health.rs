@@ -2,6 +2,7 @@
 //! short time limit on everything they ask of it. The health checks, which many ask and often, cost the same however
 //! many runs there are; only `/metrics` counts them.
 
+use super::models;
 use crate::{metrics, problem::Problem, state::ApiState};
 use axum::{
     Json,
@@ -21,7 +22,10 @@ use ticketflow_engine::{
         stats::{self, QueueStats},
     },
 };
-use ticketflow_tickets::ticket;
+use ticketflow_tickets::{
+    model::{Breaker, breaker::ModelBreaker},
+    ticket,
+};
 
 /// Longest a health check waits for the database.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -139,11 +143,53 @@ pub(crate) async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<Pr
     (StatusCode::SERVICE_UNAVAILABLE, Json(Probe { status: unready }))
 }
 
+/// How a process and all it depends on are, for people who look for what is wrong.
+#[derive(Debug, Serialize)]
+pub(crate) struct Deep {
+    status: Condition,
+    database: Condition,
+    queue: Condition,
+    detail: Option<String>,
+    workers: Option<i64>,
+    /// Migrations that this program knows and the database has not.
+    pending_migrations: Option<usize>,
+    /// Unhealthy as soon as one is not asked. Tickets are triaged all the same.
+    models: Condition,
+    breakers: Vec<ModelBreaker>,
+}
+
+/// `GET /health/deep`: 200 whatever it finds, for what is wrong with a model is no reason to restart a process.
+pub(crate) async fn deep(State(state): State<ApiState>) -> Json<Deep> {
+    let (vitals, standing) = (ask(vitals(&state)).await, ask(standing(&state)).await);
+    let breakers = ask(models::breakers(&state)).await;
+    let database = if vitals.is_some() { Condition::Healthy } else { Condition::Unhealthy };
+    let (queue, detail) = queue_condition(vitals.as_ref(), state.settings.stalled_after);
+    let models = breakers.as_deref().map_or(Condition::Unknown, models_condition);
+    let all_healthy = [database, queue, models].iter().all(|condition| *condition == Condition::Healthy);
+    Json(Deep {
+        status: if all_healthy { Condition::Healthy } else { Condition::Unhealthy },
+        database,
+        queue,
+        detail,
+        workers: vitals.as_ref().map(|vitals| vitals.workers),
+        pending_migrations: standing.map(|standing| standing.pending),
+        models,
+        breakers: breakers.unwrap_or_default(),
+    })
+}
+
+/// Whether every model is asked.
+fn models_condition(breakers: &[ModelBreaker]) -> Condition {
+    let asked = breakers.iter().all(|found| matches!(found.breaker, Breaker::Closed { .. }));
+    if asked { Condition::Healthy } else { Condition::Unhealthy }
+}
+
 /// What Prometheus is told of the queue.
 struct Depth {
     queue: QueueStats,
     workers: usize,
     awaiting_approval: i64,
+    breakers: Vec<ModelBreaker>,
 }
 
 async fn depth(state: &ApiState) -> Result<Depth, Problem> {
@@ -151,7 +197,8 @@ async fn depth(state: &ApiState) -> Result<Depth, Problem> {
     let queue = stats::queue(&mut connection).await?;
     let workers = usize::try_from(lease::count_alive(&mut connection).await?).unwrap_or_default();
     let awaiting_approval = ticket::awaiting_approval(&mut connection).await?;
-    Ok(Depth { queue, workers, awaiting_approval })
+    drop(connection);
+    Ok(Depth { queue, workers, awaiting_approval, breakers: models::breakers(state).await? })
 }
 
 /// `GET /metrics`: depth and age are read from the database now, everything else was counted on the way.
@@ -159,6 +206,7 @@ pub(crate) async fn scrape(State(state): State<ApiState>) -> ([(HeaderName, &'st
     if let Some(depth) = ask(depth(&state)).await {
         observe::queue(&depth.queue, depth.workers);
         metrics::awaiting_approval(depth.awaiting_approval);
+        models::show(&depth.breakers);
     }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render())
 }

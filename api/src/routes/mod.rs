@@ -5,6 +5,7 @@ pub(crate) mod articles;
 pub(crate) mod control;
 pub(crate) mod events;
 pub(crate) mod health;
+pub(crate) mod models;
 pub(crate) mod operations;
 pub(crate) mod run;
 pub(crate) mod stats;

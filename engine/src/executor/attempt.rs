@@ -64,11 +64,13 @@ impl Executor {
     }
 
     fn context(&self, held: &Held, arrival: Option<Arrival>, abort: &CancellationToken) -> StepContext {
-        let state = &held.history.state;
+        let (state, policy) = (&held.history.state, held.policy());
         StepContext {
             run: held.lease.id,
             step: state.step.clone(),
             attempt: held.attempt,
+            is_last_attempt: state.failed_attempts + 1 >= policy.max_attempts,
+            deadline: Instant::now() + policy.timeout(),
             visit: state.visits.get(&state.step).copied().unwrap_or(0) + 1,
             visits: state.rounds.clone(),
             created_at: held.history.created_at,

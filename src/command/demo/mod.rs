@@ -27,6 +27,7 @@ use std::{
 use ticketflow_api::ApiState;
 use ticketflow_engine::Client;
 use ticketflow_worker::Shutdown;
+use ticketflow_workflows::models::ModelSettings;
 use workers::Workers;
 
 /// Pause before every step, so that there is something to see and to kill.
@@ -61,7 +62,7 @@ pub(crate) async fn run(args: DemoArgs, format: Option<Format>, config: Config) 
     let home = Home::open(config).await?;
     schema::migrate(&home.database).await?;
     let connected = home.database.connect(config.max_connections()).await?;
-    let client = runtime::client(config, &connected).await?;
+    let client = runtime::client(config, &connected, ModelSettings::default()).await?;
     let metrics = telemetry::start_metrics()?;
     let state = ApiState::new(client.clone(), serve::api_settings(config), metrics, shutdown.stop.clone());
     let serving = tokio::spawn(ticketflow_api::serve(listener, state, shutdown.stop.clone()));

@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper fails by panicking")]
 
 mod desk;
+mod entities;
 mod injections;
 mod limits;
 mod messages;
 mod phrasings;
 mod properties;
+mod redaction;
 mod replies;
 mod revisions;
 mod samples;

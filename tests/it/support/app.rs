@@ -14,6 +14,10 @@ use ticketflow_engine::pooler::Pooler;
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ticketflow"));
     command.env_remove("DATABASE_URL").env("TICKETFLOW_LOG", "error").stdin(Stdio::null());
+    // A developer's own key is not for tests.
+    for variable in ["OPENAI_API_KEY", "OPENAI_API_KEY_FILE", "OPENAI_BASE_URL", "OPENAI_MODEL"] {
+        command.env_remove(variable);
+    }
     command
 }
 

@@ -2,6 +2,8 @@
 
 mod builder;
 
+pub(crate) use builder::Builder;
+
 use super::{
     Script,
     database::{self, Database},

@@ -6,6 +6,7 @@ pub(crate) mod cases;
 pub(crate) mod clients;
 pub(crate) mod cluster;
 pub(crate) mod database;
+pub(crate) mod desk;
 pub(crate) mod engine;
 pub(crate) mod faults;
 pub(crate) mod greenhouse;

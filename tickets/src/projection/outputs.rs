@@ -4,6 +4,7 @@
 use super::patch::TicketPatch;
 use crate::{
     clean,
+    model::nanos,
     triage::{
         AiAccount, AiStatus, Classification, Draft, Extraction, Made, Research, Resolution, Review,
         TriageStep,
@@ -102,7 +103,7 @@ fn accounted<T>(made: &Made<T>, patch: fn(&T) -> TicketPatch) -> TicketPatch {
 
 fn account_patch(account: &AiAccount) -> TicketPatch {
     let count = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
-    TicketPatch {
+    let mut patch = TicketPatch {
         ai_fallback: account.ai_status == AiStatus::Fallback,
         tokens_input: account.tokens.map(|tokens| count(tokens.input)),
         tokens_output: account.tokens.map(|tokens| count(tokens.output)),
@@ -112,16 +113,11 @@ fn account_patch(account: &AiAccount) -> TicketPatch {
             ("model", json!(account.model)),
             ("prompt_version", json!(account.prompt_version)),
         ])
+    };
+    if let (Some(result), Some(reason)) = (&mut patch.result, account.fallback) {
+        result.insert("fallback_reason".to_owned(), json!(reason));
     }
-}
-
-/// Dollars as whole billionths, so that sums do not depend on their order.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the cast saturates, and no ticket costs nine billion dollars"
-)]
-fn nanos(dollars: f64) -> i64 {
-    (dollars * 1e9).round() as i64
+    patch
 }
 
 fn results<const N: usize>(entries: [(&str, Value); N]) -> TicketPatch {

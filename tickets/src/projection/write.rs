@@ -65,6 +65,14 @@ pub(super) async fn forget(
     )
     .execute(&mut *connection)
     .await?;
+    sqlx::query!(
+        "DELETE FROM model_answers WHERE bucket = $1 AND run_id >= $2 AND run_id < $3",
+        bucket,
+        low,
+        high
+    )
+    .execute(&mut *connection)
+    .await?;
     sqlx::query!("DELETE FROM ticket_words WHERE bucket = $1 AND id >= $2 AND id < $3", bucket, low, high)
         .execute(&mut *connection)
         .await?;

@@ -1,6 +1,6 @@
 //! Counts over the table `tickets`.
 
-use super::view::dollars;
+use crate::model::dollars;
 use chrono::TimeDelta;
 use serde::Serialize;
 use sqlx::{PgConnection, postgres::types::PgInterval};

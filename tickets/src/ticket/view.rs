@@ -2,6 +2,7 @@
 
 use super::{new::Channel, row::TicketRow, status::TicketStatus};
 use crate::{
+    model::dollars,
     taxonomy::{Category, Priority},
     triage::{Action, AiStatus},
 };
@@ -131,10 +132,4 @@ fn result(row: &TicketRow) -> Option<Map<String, Value>> {
     );
     result.insert("cost".into(), json!(row.cost_nanos.map(dollars)));
     Some(result)
-}
-
-/// Billionths of a dollar as dollars.
-#[expect(clippy::cast_precision_loss, reason = "exact below nine million dollars")]
-pub(super) fn dollars(nanos: i64) -> f64 {
-    nanos as f64 / 1e9
 }

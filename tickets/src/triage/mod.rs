@@ -12,7 +12,7 @@ mod resolution;
 mod review;
 mod step;
 
-pub use account::{AiAccount, AiStatus, Tokens};
+pub use account::{AiAccount, AiStatus, FallbackReason, ModelCall, Tokens};
 pub use classification::Classification;
 pub use draft::{Action, Draft};
 pub use extraction::{Amount, DateMention, Extraction, Risk};

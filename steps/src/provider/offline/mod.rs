@@ -15,11 +15,13 @@ mod reading;
 mod review;
 mod sentiment;
 mod text;
+mod trusted;
 
 pub use classify::CategoryScore;
 pub use draft::{DraftError, DraftRequest};
 pub use embedding::{DIMENSIONS, Embedder, EmbeddingError, Vector};
 pub use error::OfflineError;
+pub(crate) use extract::{Contacts, passes_luhn};
 pub use finalize::{Approval, Case, Decision, approval, resolve};
 pub use reading::Message;
 pub use review::{ApprovalPolicy, ReviewPolicy, ReviewRequest};
@@ -34,12 +36,14 @@ use priority::PriorityRules;
 use reading::{Reading, Readings};
 use review::{ReviewRules, Reviewer};
 use sentiment::MoodWords;
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 use text::InstructionWords;
 use ticketflow_tickets::{
+    knowledge::Article,
     taxonomy::{Category, Taxonomy},
-    triage::{Classification, Draft, Extraction, IssueType, Review},
+    triage::{Amount, Classification, DateMention, Draft, Extraction, IssueType, Review},
 };
+use trusted::TrustedArticles;
 
 /// Everything the offline steps know, read once.
 #[derive(Debug)]
@@ -57,6 +61,7 @@ pub struct Offline {
     review_rules: ReviewRules,
     readings: Readings,
     articles: ArticleReadings,
+    trusted: TrustedArticles,
 }
 
 impl Offline {
@@ -76,6 +81,7 @@ impl Offline {
             taxonomy,
             readings: Readings::default(),
             articles: ArticleReadings::default(),
+            trusted: TrustedArticles::default(),
         })
     }
 
@@ -89,6 +95,39 @@ impl Offline {
             moods: &self.moods,
         };
         classifier.classify(&reading, self.extractor.traces(&reading))
+    }
+
+    /// What a customer says and quotes, without what addresses the program that reads it.
+    pub fn customers_words(&self, message: Message<'_>) -> String {
+        let reading = self.read(message);
+        let quoted =
+            if reading.quoted.trim().is_empty() { String::new() } else { format!("\n\n{}", reading.quoted) };
+        format!("{}{quoted}", reading.text)
+    }
+
+    /// The sum of money that a piece of text is; none if it is none.
+    pub fn amount(&self, text: &str) -> Option<Amount> {
+        self.extractor.amounts(text).into_iter().next()
+    }
+
+    /// The day that a piece of text names; without a day if the text leaves a doubt.
+    pub fn date(&self, text: &str) -> DateMention {
+        let found = self.extractor.dates(text).into_iter().next();
+        DateMention { text: text.to_owned(), date: found.and_then(|found| found.date) }
+    }
+
+    /// Sums of money in `text` that `evidence` does not hold, however it writes them.
+    pub fn invented_amounts(&self, text: &str, evidence: &str) -> Vec<String> {
+        let known = self.extractor.amounts(evidence);
+        let invented = |amount: &Amount| {
+            !known.iter().any(|known| known.value == amount.value && known.currency == amount.currency)
+        };
+        self.extractor.amounts(text).into_iter().filter(invented).map(|amount| amount.text).collect()
+    }
+
+    /// Whether `text` names an address, a link, a number of an order or invoice, or a sum that `evidence` does not hold.
+    pub fn invents(&self, text: &str, evidence: &str) -> bool {
+        self.extractor.invents(text, evidence) || !self.invented_amounts(text, evidence).is_empty()
     }
 
     /// How much speaks for each category, for those who weigh it against other evidence.
@@ -118,7 +157,9 @@ impl Offline {
             languages: &self.languages,
             articles: &self.articles,
         };
-        drafter.draft(&self.read(request.message), request)
+        let trusted = self.trusted_articles(request.articles);
+        let articles: Vec<&Article> = trusted.iter().map(AsRef::as_ref).collect();
+        drafter.draft(&self.read(request.message), &DraftRequest { articles: &articles, ..*request })
     }
 
     /// What is wrong with a draft, and what follows from it; also for drafts that a model wrote.
@@ -130,7 +171,14 @@ impl Offline {
             wordings: &self.wordings,
             articles: &self.articles,
         };
-        reviewer.review(&self.read(request.message), request)
+        let trusted = self.trusted_articles(request.articles);
+        let articles: Vec<&Article> = trusted.iter().map(AsRef::as_ref).collect();
+        reviewer.review(&self.read(request.message), &ReviewRequest { articles: &articles, ..*request })
+    }
+
+    /// Articles without the passages that address the program: what may be told, by whoever writes the draft.
+    pub fn trusted_articles<'a>(&self, articles: &[&'a Article]) -> Vec<Cow<'a, Article>> {
+        self.trusted.of(articles, &self.instructions)
     }
 
     fn read(&self, message: Message<'_>) -> Arc<Reading> {

@@ -5,7 +5,7 @@ use regex::{Captures, Regex};
 use ticketflow_tickets::triage::Amount;
 
 /// Currency words and signs, lower-case, with their ISO 4217 codes. `$` alone is taken for the US dollar.
-const CURRENCIES: [(&str, &str); 36] = [
+const CURRENCIES: [(&str, &str); 37] = [
     ("€", "EUR"),
     ("eur", "EUR"),
     ("euro", "EUR"),
@@ -20,6 +20,7 @@ const CURRENCIES: [(&str, &str); 36] = [
     ("gbp", "GBP"),
     ("pound", "GBP"),
     ("pounds", "GBP"),
+    ("quid", "GBP"),
     ("r$", "BRL"),
     ("brl", "BRL"),
     ("reais", "BRL"),
@@ -64,7 +65,7 @@ impl Amounts {
                 r"(?i)(?P<currency>US\$|R\$|[€$£¥₹₫]|\b(?:EUR|USD|GBP|BRL|CHF|VND)\b)[ \u{{a0}}\u{{202f}}]?(?P<number>{NUMBER})"
             ))?,
             sign_last: Regex::new(&format!(
-                r"(?i)\b(?P<number>{NUMBER})[ \u{{a0}}\u{{202f}}]?(?P<currency>{any})"
+                r"(?i)\b(?P<number>{NUMBER})(?:[.,][-–—]{{1,2}})?[ \u{{a0}}\u{{202f}}]?(?P<currency>{any})"
             ))?,
         })
     }
@@ -78,6 +79,14 @@ impl Amounts {
                 found.extend(amounts.map(|(at, amount)| (start + at.start..start + at.end, amount)));
             }
         }
+        // `$1,250.00 MXN` is no sum in US dollars: the letters say which dollars.
+        let spelt: Vec<_> = found.iter().filter(|(_, amount)| ends_in_letters(amount)).cloned().collect();
+        found.retain(|(range, amount)| {
+            let overlaps = |(other, more): &(std::ops::Range<usize>, Amount)| {
+                other.start < range.end && range.start < other.end && more.currency != amount.currency
+            };
+            ends_in_letters(amount) || !amount.text.starts_with('$') || !spelt.iter().any(overlaps)
+        });
         found.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
         let mut kept: Vec<Amount> = Vec::new();
         let mut reached = 0;
@@ -92,6 +101,10 @@ impl Amounts {
         }
         kept
     }
+}
+
+fn ends_in_letters(amount: &Amount) -> bool {
+    amount.text.ends_with(char::is_alphabetic)
 }
 
 fn amount(text: &str, captures: &Captures<'_>) -> Option<(std::ops::Range<usize>, Amount)> {

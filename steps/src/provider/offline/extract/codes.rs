@@ -8,28 +8,41 @@ use regex::Regex;
 pub(super) struct Codes {
     http: Regex,
     named: Regex,
+    alone: Regex,
+    meets: Regex,
     symbol: Regex,
     dotted: Regex,
     platform: Regex,
     named_version: Regex,
 }
 
+/// The statuses of HTTP that customers meet.
+const STATUSES: &str = "40[0134589]|41[035]|42[239]|50[0-4]|507|511|52[0-7]";
+/// What servers say with them.
+const REASONS: &str = "Bad Gateway|Bad Request|Conflict|Forbidden|Gateway Time-?out|Internal Server Error|Not Found|Service Unavailable|Too Many Requests|Unauthorized";
+/// Words before a status that stands alone: what a server does with it.
+const MEETS: &str = r"(?i)\b(?:an?|got|gets?|getting|gives?|returns?|returned|returning|shows?|with|throws?|receive[ds]?|we see|liefert|antwortet mit|meldet|renvoie|affiche|responde|devuelve|muestra|mostra)\s$";
+
 impl Codes {
     pub(super) fn load() -> Result<Self, OfflineError> {
         Ok(Self {
-            http: Regex::new(r"(?i)\bHTTP[ /-]?(?:status |error |code )?([1-5][0-9]{2})\b")?,
+            http: Regex::new(r"(?i)\bHTTP[ /-]?(?:status |error |code )?(?P<code>[1-5][0-9]{2})\b")?,
             named: Regex::new(
-                r"(?i)\b(?:error|errors|fehler|fehlercode|erreur|erro|status|code|código)(?: (?:code|nr\.?|no\.?|number))?[ :#]{1,2}(?:HTTP )?([1-5][0-9]{2})\b",
+                r"(?i)\b(?:(?:errors?|fehler(?:code|meldung)?|erreur|erro|errore|lỗi|exception|status|SQLSTATE|(?:stop|exit|return|exception|reason|rückgabe)[ -]?code)(?: (?:code|nr\.?|no\.?|number|status))?|(?:code|código) (?:d'erreur|de erro|de error)|code|código)(?: |: ?| ?#| ?= ?)(?:HTTP )?(?P<code>[A-Z]{0,8}[-_]?[0-9]{2,5}(?:-[0-9]{2})?)\b",
             )?,
+            alone: Regex::new(&format!(
+                r"(?i)\b(?:{STATUSES})(?: (?:{REASONS})\b|(?P<end>[.,;:!)]|\s(?:after|when|on|error|errors|since|and|or|from)\b|\s*$))"
+            ))?,
+            meets: Regex::new(MEETS)?,
             symbol: Regex::new(
-                r"\b(?:E[0-9]{3,5}|E-[0-9]{3,5}|(?:ERR|ERROR|EXC|E)_[A-Z0-9_]{2,40}|0x[0-9A-Fa-f]{4,16})\b",
+                r"\b(?:E[0-9]{3,5}|E-[0-9]{3,5}|(?:ERR|ERROR|EXC|E)_[A-Z0-9_]{2,40}|0x[0-9A-Fa-f]{4,16}|[A-Z]{2,}(?:_[A-Z0-9]+)*_[0-9]{1,4}|AADSTS[0-9]{4,7}|(?:ORA|TNS|AUTH|ERR)-[0-9]{3,5}|E(?:CONN[A-Z]{5,7}|TIMEDOUT|ACCES|NOENT|PERM|PIPE|ADDRINUSE|HOSTUNREACH|NOTFOUND|NOSPC))\b",
             )?,
             dotted: Regex::new(r"\b[vV][0-9]{1,4}\.[0-9]{1,4}(?:\.[0-9]{1,6}){0,2}\b")?,
             platform: Regex::new(
                 r"\b(?i:iOS|iPadOS|Android|Windows|macOS|Ubuntu|Chrome|Firefox|Safari|Edge) [0-9]{1,4}(?:\.[0-9]{1,4}){0,3}\b",
             )?,
             named_version: Regex::new(
-                r"(?i)\b(?:version|versión|versão|build) ([0-9]{1,4}(?:\.[0-9]{1,6}){1,3})\b",
+                r"(?i)\b(?:version|versión|versão|build|firmware|mise à jour) ([0-9]{1,4}(?:\.[0-9]{1,6}){1,3})\b",
             )?,
         })
     }
@@ -40,19 +53,33 @@ impl Codes {
         for pattern in [&self.http, &self.named] {
             for (start, part) in near.iter() {
                 for captures in pattern.captures_iter(part) {
-                    if let (Some(whole), Some(number)) = (captures.get(0), captures.get(1)) {
+                    if let (Some(whole), Some(number)) = (captures.get(0), captures.name("code")) {
                         let known = found.iter().any(|(_, _, other)| *other == number.as_str());
                         let after = near.text[start + number.end()..].trim_start();
-                        if !known && !after.starts_with(['€', '$', '£', '%']) {
+                        let is_sum = after.starts_with(['€', '$', '£', '%']);
+                        if !known && !is_sum && is_code(whole.as_str(), number.as_str()) {
                             found.push((start + whole.start(), whole.as_str(), number.as_str()));
                         }
                     }
                 }
             }
         }
+        for (start, part) in near.iter() {
+            for alone in self.alone.captures_iter(part) {
+                let Some(whole) = alone.get(0) else { continue };
+                let number = &whole.as_str()[..STATUS];
+                let met = alone.name("end").is_none() || self.meets.is_match(&part[..whole.start()]);
+                if met && !found.iter().any(|(_, _, other)| *other == number) {
+                    found.push((start + whole.start(), number, number));
+                }
+            }
+        }
         // A symbol need not have a digit.
         for symbol in self.symbol.find_iter(near.text) {
-            if !found.iter().any(|(_, known, _)| *known == symbol.as_str()) {
+            if !found
+                .iter()
+                .any(|(_, _, known)| known.contains(symbol.as_str()) || symbol.as_str().contains(known))
+            {
                 found.push((symbol.start(), symbol.as_str(), symbol.as_str()));
             }
         }
@@ -77,6 +104,20 @@ impl Codes {
         }
         kept
     }
+}
+
+/// Characters of a status of HTTP.
+const STATUS: usize = 3;
+
+/// Whether what stands behind a word for errors is a code. Behind "code" or "status" alone stand vouchers and states as
+/// well: only a status of HTTP counts there, or letters with a mark.
+fn is_code(whole: &str, code: &str) -> bool {
+    let first = whole.split([' ', ':', '#', '=']).next().unwrap_or(whole).to_lowercase();
+    let bare = ["code", "código", "status"].contains(&first.as_str())
+        && !whole.contains(['\''])
+        && !whole.contains(" de ");
+    let status = code.len() == STATUS && code.starts_with(['1', '2', '3', '4', '5']);
+    !bare || status || code.contains(['-', '_'])
 }
 
 #[cfg(test)]

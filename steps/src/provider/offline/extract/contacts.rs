@@ -2,10 +2,14 @@
 
 use super::{super::OfflineError, digits::NearDigits};
 use regex::Regex;
+use std::ops::Range;
+
+/// Fewest digits of a number that is written internationally with `00`: order numbers begin with noughts as well.
+const INTERNATIONAL: usize = 11;
 
 /// Finds addresses, telephone numbers, links and card numbers.
 #[derive(Debug)]
-pub(in super::super) struct Contacts {
+pub(crate) struct Contacts {
     email: Regex,
     digits: Regex,
     phone_cue: Regex,
@@ -14,14 +18,14 @@ pub(in super::super) struct Contacts {
 }
 
 impl Contacts {
-    pub(in super::super) fn load() -> Result<Self, OfflineError> {
+    pub(crate) fn load() -> Result<Self, OfflineError> {
         Ok(Self {
             email: Regex::new(
-                r"(?i)\b[a-z0-9][a-z0-9._%+-]{0,63}@[a-z0-9](?:[a-z0-9-]{0,62}\.)+[a-z]{2,24}\b",
+                r"[\p{L}\p{N}](?:[\p{L}\p{N}._%+'-]*[\p{L}\p{N}_+-])?@(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+\p{L}(?:[\p{L}\p{N}-]*[\p{L}\p{N}])",
             )?,
             digits: Regex::new(r"(?:\+|\(\+?)?[0-9](?:[0-9]|[ ().\u{a0}/-]{1,2}[0-9]){6,16}")?,
             phone_cue: Regex::new(
-                r"(?i)(?:phone|tel|call|mobile|reach me|telefon|handy|móvil|movil|celular|whatsapp|sms|telemóvel|điện thoại|rappel|anrufen|fax)[^\n0-9]{0,24}$",
+                r"(?i)(?:phone|mobile|reach me|my number|mi número|mon numéro|meu número|meine nummer|telefon|handy|erreichbar|móvil|movil|celular|whatsapp|telemóvel|teléfono|téléphone|joindre|điện thoại|rappel|anrufen|rufnummer|\b(?:tel|call|sms|fax|llam|gọi|rufen sie|ligu?e))[^\n0-9]{0,24}$",
             )?,
             url: Regex::new(r#"(?i)\b(?:https?://|www\.)[^\s<>"'`)\]}]+"#)?,
             card: Regex::new(r"\b[0-9](?:[ -]?[0-9]){12,18}\b")?,
@@ -29,15 +33,18 @@ impl Contacts {
     }
 
     /// E-mail addresses in `text`.
-    pub(in super::super) fn emails(&self, text: &str) -> Vec<String> {
-        if !text.contains('@') {
-            return Vec::new();
-        }
-        once(self.email.find_iter(text).map(|found| found.as_str()))
+    pub(crate) fn emails(&self, text: &str) -> Vec<String> {
+        once(self.email_places(text).map(|place| &text[place]))
+    }
+
+    /// Where e-mail addresses stand in `text`.
+    pub(crate) fn email_places(&self, text: &str) -> impl Iterator<Item = Range<usize>> {
+        let may_hold_one = text.contains('@').then_some(text);
+        may_hold_one.into_iter().flat_map(|text| self.email.find_iter(text)).map(|found| found.range())
     }
 
     /// Links in `text`, without the mark that ends the sentence around them.
-    pub(in super::super) fn urls(&self, text: &str) -> Vec<String> {
+    pub(crate) fn urls(&self, text: &str) -> Vec<String> {
         let may_hold_one =
             text.contains("://") || text.as_bytes().windows(4).any(|w| w.eq_ignore_ascii_case(b"www."));
         if !may_hold_one {
@@ -50,8 +57,13 @@ impl Contacts {
         )
     }
 
-    /// Telephone numbers in `text`: written internationally, or led in by a word for telephone.
-    pub(in super::super) fn phones(&self, text: &str) -> Vec<String> {
+    /// Telephone numbers in `text`.
+    pub(crate) fn phones(&self, text: &str) -> Vec<String> {
+        once(self.phone_places(text).into_iter().map(|place| &text[place]))
+    }
+
+    /// Where telephone numbers stand in `text`: written internationally, or led in by a word for telephone.
+    pub(crate) fn phone_places(&self, text: &str) -> Vec<Range<usize>> {
         let near = NearDigits::of(text);
         let numbers = near.iter().flat_map(|(start, part)| {
             self.digits.find_iter(part).map(move |found| (start + found.start(), found))
@@ -59,16 +71,17 @@ impl Contacts {
         let numbers = numbers.filter(|(at, found)| {
             let before = &text[..*at];
             let digits = found.as_str().chars().filter(char::is_ascii_digit).count();
-            let international = found.as_str().starts_with(['+', '(']) || found.as_str().starts_with("00");
+            let international = found.as_str().starts_with(['+', '('])
+                || (found.as_str().starts_with("00") && digits >= INTERNATIONAL);
             let alone =
                 !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '/' | '.' | '#'));
             alone && (8..=15).contains(&digits) && (international || self.phone_cue.is_match(before))
         });
-        once(numbers.map(|(_, found)| found.as_str()))
+        numbers.map(|(at, found)| at..at + found.len()).collect()
     }
 
     /// Full card numbers in `text`: 13 to 19 digits whose check digit is right.
-    pub(in super::super) fn cards(&self, text: &str) -> Vec<String> {
+    pub(crate) fn cards(&self, text: &str) -> Vec<String> {
         let near = NearDigits::of(text);
         let numbers = near.iter().flat_map(|(_, part)| self.card.find_iter(part)).map(|found| found.as_str());
         once(numbers.filter(|number| passes_luhn(number)))
@@ -86,7 +99,7 @@ fn once<'a>(found: impl Iterator<Item = &'a str>) -> Vec<String> {
 }
 
 /// The check of ISO/IEC 7812: every second digit from the right doubled, the sum divisible by ten.
-fn passes_luhn(number: &str) -> bool {
+pub(crate) fn passes_luhn(number: &str) -> bool {
     let digits: Vec<u32> = number.chars().filter_map(|c| c.to_digit(10)).collect();
     let sum: u32 = digits
         .iter()

@@ -56,6 +56,7 @@ const NAMES: &str = r"(?:january|february|march|april|may|june|july|august|septe
 pub(super) struct Dates {
     iso: Regex,
     numeric: Regex,
+    yearless: Regex,
     day_first: Regex,
     month_first: Regex,
 }
@@ -66,6 +67,9 @@ impl Dates {
             iso: Regex::new(r"\b(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})\b")?,
             numeric: Regex::new(
                 r"\b(?P<a>[0-9]{1,2})(?P<mark>[./])(?P<b>[0-9]{1,2})[./](?P<year>[0-9]{4}|[0-9]{2})\b",
+            )?,
+            yearless: Regex::new(
+                r"\b(?P<day>0?[1-9]|[12][0-9]|3[01])\.(?P<month>0?[1-9]|1[0-2])\.(?:\s|,|$)",
             )?,
             day_first: Regex::new(&format!(
                 r"(?i)\b(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th|er|\.|º)?\s(?:of\s|de\s)?(?P<name>{NAMES})(?:,?\s(?:de\s)?(?P<year>[0-9]{{4}})\b)?"
@@ -82,12 +86,16 @@ impl Dates {
         for (pattern, day) in [
             (&self.iso, iso as fn(&Captures<'_>) -> Option<NaiveDate>),
             (&self.numeric, numeric),
+            (&self.yearless, |_| None),
             (&self.day_first, named),
             (&self.month_first, named),
         ] {
             for (start, part) in near.iter() {
                 for captures in pattern.captures_iter(part) {
-                    let whole = captures.get(0).map(|whole| start + whole.start()..start + whole.end());
+                    let whole = captures
+                        .name("whole")
+                        .or_else(|| captures.get(0))
+                        .map(|whole| start + whole.start()..start + whole.end());
                     found.extend(whole.map(|range| (range, day(&captures))));
                 }
             }
@@ -96,8 +104,10 @@ impl Dates {
         let mut kept: Vec<DateMention> = Vec::new();
         let mut reached = 0;
         for (range, date) in found {
-            let mention =
-                DateMention { text: near.text[range.clone()].trim_end_matches([',', '.']).to_owned(), date };
+            let mention = DateMention {
+                text: near.text[range.clone()].trim_end_matches([',', '.', ' ', '\n']).to_owned(),
+                date,
+            };
             if range.start >= reached && !kept.contains(&mention) {
                 reached = range.end;
                 kept.push(mention);

@@ -8,6 +8,7 @@ use regex::Regex;
 pub(super) struct Identifiers {
     order_code: Regex,
     hash_number: Regex,
+    other_number: Regex,
     named_order: Regex,
     invoice_code: Regex,
     named_invoice: Regex,
@@ -15,22 +16,29 @@ pub(super) struct Identifiers {
 }
 
 /// What may stand between the word and the number: "number", "Nr.", "n°", a colon, an opening bracket.
-const LINK: &str = r"[\s:#(,]*(?:(?:number|numbers|nummern?|no|nos|nr|num|id|ref|reference|número|numero|numéro)\b\.?|n[°ºo.]|№)?[\s.:#°º(]*(?:is\s|ist\s|es\s|est\s|é\s)?#?";
+const LINK: &str = r"[\s:#(,]*(?:(?:number|numbers|nummern?|no|nos|nr|num|id|ref|reference|número|numero|numéro|số)\b\.?|n[°ºo.]|№)?[\s.:#°º(]*(?:(?:is|was|ist|lautet|war|es|est|é|là)\s)?#?";
+/// A number as shops write them: digits, in groups or not, perhaps with letters before a group. `SO-2024-00871`.
+const NUMBER: &str = r"[A-Z]{0,5}[-_/]?[0-9]+(?:[-_/][A-Z]{0,4}[0-9]*)*[0-9A-Z]";
+/// Words before a number sign whose number is that of something else.
+const OTHERS: &str = r"(?i)\b(?:error|fehler|erreur|erro|code|ticket|case|issue|bug|invoice|rechnung|factura|facture|fatura|card|room|item|article|artikel|page|seite|line)\s*(?:number|no\.?|nr\.?)?\s*$";
 
 impl Identifiers {
     pub(super) fn load() -> Result<Self, OfflineError> {
-        let order = r"(?:orders?|bestellung(?:en)?|bestellnummer|bestellnr|auftrag(?:snummer)?|pedidos?|encomendas?|commandes?|purchase|ordine|bestelling|đơn hàng|don hang)";
-        let invoice = r"(?:invoices?|rechnung(?:snummer)?|facturas?|faturas?|factures?|hóa đơn)";
-        let more = r"(?:\s*(?:,|and|und|y|et|e|&|\+|or|oder|ou|o)\s*#?[0-9]{4,10}\b)*";
+        let order = r"(?:orders?|ord|(?-i:PO)|bestellung(?:en)?|bestellnummer|bestellnr|auftrag(?:s(?:nummer|nr))?|pedidos?|orden|encomendas?|commandes?|purchase|ordine|bestelling|zamówieni\w{1,2}|đơn hàng|don hang)";
+        let invoice = r"(?:invoices?|rechnung(?:s(?:nummer|nr)|nummer)?|faktura|facturas?|faturas?|factures?|fattura|factuur|hóa đơn)";
+        let more = format!(r"(?:\s*(?:,|and|und|y|et|e|&|\+|or|oder|ou|o)\s*#?{NUMBER}\b)*");
         Ok(Self {
             order_code: Regex::new(r"(?i)\bORD(?:(-)|[#: ]{1,2})?([0-9]{3,12})\b")?,
             hash_number: Regex::new(r"(?:^|[^\w&#])#\s?([0-9]{4,10})\b")?,
-            named_order: Regex::new(&format!(r"(?i)\b{order}\b{LINK}([0-9]{{4,10}}\b{more})"))?,
-            invoice_code: Regex::new(r"(?i)\bINV[-_ ]?[0-9]{3,10}(?:[-_/][0-9]{2,10})?\b")?,
+            other_number: Regex::new(OTHERS)?,
+            named_order: Regex::new(&format!(r"(?i)\b{order}\b{LINK}({NUMBER}\b{more})"))?,
+            invoice_code: Regex::new(
+                r"(?i)\bINV[-_/ ]?[0-9]{3,10}(?:[-_/][0-9]{2,10})?\b|\bin_[0-9][0-9A-Z]{9,}\b",
+            )?,
             named_invoice: Regex::new(&format!(
-                r"(?i)\b{invoice}\b{LINK}([A-Z]{{0,4}}[-/]?[0-9][0-9/-]{{2,14}}[0-9])\b"
+                r"(?i)\b{invoice}\b{LINK}((?:(?-i:[A-Z]{{2,3}}) )?{NUMBER})\b"
             ))?,
-            number: Regex::new(r"[0-9]{4,10}")?,
+            number: Regex::new(&format!(r"(?i)\b{NUMBER}\b"))?,
         })
     }
 
@@ -45,12 +53,15 @@ impl Identifiers {
             let is_id = |at: usize, id: &str| !is_price(near.text, at..at + id.len());
             for number in self.hash_number.captures_iter(part).filter_map(|number| number.get(1)) {
                 let (at, id) = (start + number.start(), number.as_str());
-                found.extend(is_id(at, id).then_some((at, id)));
+                let before = part[..number.start()].trim_end_matches(['#', ' ']);
+                let goes_on = near.text[at + id.len()..].starts_with(['-', '/', '_']);
+                let of_order = !goes_on && is_id(at, id) && !self.other_number.is_match(before);
+                found.extend(of_order.then_some((at, id)));
             }
             for list in self.named_order.captures_iter(part).filter_map(|named| named.get(1)) {
                 let numbers = self.number.find_iter(list.as_str());
                 let placed = numbers.map(|id| (start + list.start() + id.start(), id.as_str()));
-                found.extend(placed.filter(|(at, id)| !is_year(id) && is_id(*at, id)));
+                found.extend(placed.filter(|(at, id)| is_number(id) && is_id(*at, id)));
             }
         }
         found.sort_unstable();
@@ -67,13 +78,32 @@ impl Identifiers {
             for id in self.named_invoice.captures_iter(part).filter_map(|named| named.get(1)) {
                 let (at, id) = (start + id.start(), id.as_str());
                 let known = found.iter().any(|(_, code)| code.ends_with(id) || id.ends_with(code));
-                if !known && !is_year(id) && !is_price(near.text, at..at + id.len()) {
+                if !known && is_number(id) && !is_price(near.text, at..at + id.len()) {
                     found.push((at, id));
                 }
             }
         }
         found.sort_unstable();
         without_bare_doubles(found.into_iter().map(|(_, id)| id))
+    }
+}
+
+/// Whether it has enough digits for a number of something, and is neither a year, nor a day, nor a measure.
+fn is_number(id: &str) -> bool {
+    let digits = id.chars().filter(char::is_ascii_digit).count();
+    let measure =
+        id.as_bytes().windows(2).any(|pair| pair[0].is_ascii_digit() && pair[1].is_ascii_alphabetic());
+    (4..=22).contains(&digits) && !measure && !is_year(id) && !is_day(id)
+}
+
+/// A day with its year, in numbers.
+fn is_day(id: &str) -> bool {
+    let parts: Vec<&str> = id.split(['-', '/']).collect();
+    let is = |part: &str, most: u32| part.parse().is_ok_and(|number: u32| (1..=most).contains(&number));
+    match parts[..] {
+        [year, month, day] if is_year(year) => is(month, 12) && is(day, 31),
+        [one, other, year] if is_year(year) || year.len() == 2 => is(one, 31) && is(other, 31),
+        _ => false,
     }
 }
 

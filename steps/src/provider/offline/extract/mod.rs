@@ -10,7 +10,7 @@ mod identifiers;
 mod issue;
 mod product;
 
-pub(super) use contacts::Contacts;
+pub(crate) use contacts::{Contacts, passes_luhn};
 pub(super) use issue::{Matters, Need};
 
 use super::{OfflineError, priority::PriorityRules, reading::Reading};
@@ -23,7 +23,7 @@ use identifiers::Identifiers;
 use product::Products;
 use ticketflow_tickets::{
     taxonomy::Category,
-    triage::{Amount, Extraction, IssueType, Risk},
+    triage::{Amount, DateMention, Extraction, IssueType, Risk},
 };
 
 /// Longest list of anything.
@@ -107,6 +107,29 @@ impl Extractor {
         let near = NearDigits::of(text);
         let sums = self.amounts.find(&near).into_iter().map(|amount| amount.text);
         sums.chain(self.dates.find(&near).into_iter().map(|date| date.text)).collect()
+    }
+
+    /// Sums of money in `text`.
+    pub(super) fn amounts(&self, text: &str) -> Vec<Amount> {
+        self.amounts.find(&NearDigits::of(text))
+    }
+
+    /// Days in `text`.
+    pub(super) fn dates(&self, text: &str) -> Vec<DateMention> {
+        self.dates.find(&NearDigits::of(text))
+    }
+
+    /// Whether `text` names an address, a link or a number that `evidence` does not hold.
+    pub(super) fn invents(&self, text: &str, evidence: &str) -> bool {
+        let evidence = evidence.to_lowercase();
+        let named = [
+            self.contacts.emails(text),
+            self.contacts.phones(text),
+            self.contacts.urls(text),
+            self.order_ids(text),
+            self.invoice_ids(text),
+        ];
+        named.iter().flatten().any(|name| !evidence.contains(&name.to_lowercase()))
     }
 
     /// What the ticket names and asks for, given its category.

@@ -1,6 +1,7 @@
 //! How text is cut up and compared: without case, without accents, word by word, sentence by sentence.
 
 mod content;
+mod disguise;
 mod fold;
 mod passages;
 mod phrase;

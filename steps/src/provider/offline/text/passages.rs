@@ -3,7 +3,12 @@
 //! Only the customer's own passages are evidence. What addresses the program is set aside whole, wherever it stands; every
 //! line of a passage is a line of the ticket, letter for letter.
 
-use super::{phrase::PhraseIndex, sentence::sentences, token::Words};
+use super::{
+    disguise::{decoded, other_readings},
+    phrase::PhraseIndex,
+    sentence::sentences,
+    token::Words,
+};
 use regex::Regex;
 use serde::Deserialize;
 use std::{borrow::Cow, collections::BTreeMap};
@@ -138,7 +143,8 @@ impl InstructionWords {
     fn without_addresses(&self, text: &str, instructions: &mut Vec<String>) -> String {
         let mut kept = String::with_capacity(text.len());
         for paragraph in text.split("\n\n") {
-            let from = self.first_address(paragraph).unwrap_or(paragraph.len());
+            let disguised = || self.addresses_in_disguise(paragraph).then_some(0);
+            let from = self.first_address(paragraph).or_else(disguised).unwrap_or(paragraph.len());
             let (before, rest) = paragraph.split_at(from);
             if !rest.is_empty() {
                 instructions.push(rest.trim().to_owned());
@@ -147,6 +153,21 @@ impl InstructionWords {
             kept.push_str("\n\n");
         }
         kept.trim_end().to_owned()
+    }
+
+    /// Whether a reader who sees through it finds the program addressed. Customers do not disguise what they write: the
+    /// whole paragraph is set aside.
+    fn addresses_in_disguise(&self, paragraph: &str) -> bool {
+        other_readings(paragraph).iter().any(|reading| self.phrases.occurs_in(&Words::of(reading)))
+            || decoded(paragraph).iter().any(|hidden| self.addresses(hidden))
+    }
+
+    /// Whether a passage of an article addresses the program, openly or not.
+    pub(in super::super) fn are_in(&self, passage: &str) -> bool {
+        let mut found = Vec::new();
+        let visible = self.without_markup(passage, &mut found);
+        let own = self.without_addresses(&visible, &mut found);
+        !found.is_empty() || self.addresses_in_disguise(&own)
     }
 
     fn first_address(&self, paragraph: &str) -> Option<usize> {

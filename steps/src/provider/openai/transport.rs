@@ -1,0 +1,148 @@
+//! One request over HTTP. Follows no redirect, reads no more than an answer may have, and looks at the status before the
+//! library does, which logs the bodies of errors and of whatever is no JSON: they may hold a customer's words.
+
+use crate::provider::model::CallError;
+use async_openai::{error::OpenAIError, middleware::HttpRequestFactory};
+use chrono::DateTime;
+use futures::TryStreamExt;
+use http::{
+    HeaderMap, StatusCode,
+    header::{CONTENT_TYPE, DATE, HeaderName, RETRY_AFTER},
+};
+use reqwest::Response;
+use serde::{Deserialize, de::IgnoredAny};
+use std::time::Duration;
+
+/// Most bytes of an answer that are read.
+const MOST_BYTES: usize = 1024 * 1024;
+
+impl From<CallError> for OpenAIError {
+    fn from(error: CallError) -> Self {
+        Self::Boxed(Box::new(error))
+    }
+}
+
+/// Sends a request. What comes back is an answer of JSON, held in memory.
+pub(super) async fn send(
+    client: reqwest::Client,
+    factory: HttpRequestFactory,
+) -> Result<Response, CallError> {
+    let request = factory.build().await.map_err(|_| CallError::Unreachable)?;
+    let response = client.execute(request).await.map_err(|error| unreachable(&error))?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    if status.is_redirection() {
+        return Err(CallError::Redirected);
+    }
+    let body = read(response).await;
+    if !status.is_success() {
+        return Err(refused(status, &headers, &body.unwrap_or_default()));
+    }
+    let body = body?;
+    if !is_json(&headers) || serde_json::from_slice::<IgnoredAny>(&body).is_err() {
+        return Err(CallError::BadResponse);
+    }
+    Ok(http::Response::new(body).into())
+}
+
+fn unreachable(error: &reqwest::Error) -> CallError {
+    if error.is_timeout() { CallError::TimedOut } else { CallError::Unreachable }
+}
+
+/// The whole body, unless it is longer than is read.
+async fn read(response: Response) -> Result<Vec<u8>, CallError> {
+    let mut stream = response.bytes_stream();
+    let mut body = Vec::new();
+    while let Some(part) = stream.try_next().await.map_err(|error| unreachable(&error))? {
+        if body.len() + part.len() > MOST_BYTES {
+            return Err(CallError::TooLarge);
+        }
+        body.extend_from_slice(&part);
+    }
+    Ok(body)
+}
+
+/// Servers that say nothing are taken at their word once the body is read.
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_none_or(|value| value.to_str().is_ok_and(|text| text.contains("json")))
+}
+
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: ErrorDetail,
+}
+
+#[derive(Deserialize)]
+struct ErrorDetail {
+    #[serde(default)]
+    code: Option<String>,
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+}
+
+fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> CallError {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => CallError::Unauthorized,
+        StatusCode::PAYMENT_REQUIRED => CallError::QuotaExhausted,
+        StatusCode::NOT_FOUND => CallError::NotFound,
+        StatusCode::REQUEST_TIMEOUT => CallError::TimedOut,
+        StatusCode::TOO_MANY_REQUESTS if is_quota(body) => CallError::QuotaExhausted,
+        StatusCode::TOO_MANY_REQUESTS => CallError::RateLimited { retry_after: retry_after(headers) },
+        status if status.is_server_error() => CallError::ServerError(status.as_u16()),
+        status => CallError::RequestRefused(status.as_u16()),
+    }
+}
+
+/// Whether waiting would not help.
+fn is_quota(body: &[u8]) -> bool {
+    let read: Result<ErrorBody, _> = serde_json::from_slice(body);
+    let quota = |word: Option<String>| word.as_deref() == Some("insufficient_quota");
+    read.is_ok_and(|ErrorBody { error }| quota(error.code) || quota(error.kind))
+}
+
+/// RFC 9110 §10.2.3: seconds, or a time. A time is read against the server's own clock.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let asked = text(RETRY_AFTER)?.trim();
+    if let Ok(seconds) = asked.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let time = |text| DateTime::parse_from_rfc2822(text).ok();
+    let (then, now) = (time(asked)?, time(text(DATE)?)?);
+    (then - now).to_std().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(status: u16, headers: &[(HeaderName, &str)], body: &str) -> CallError {
+        let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
+        refused(StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes())
+    }
+
+    #[test]
+    fn the_pause_is_read_as_seconds_and_as_a_time() {
+        let limited = |seconds| CallError::RateLimited { retry_after: Some(Duration::from_secs(seconds)) };
+        assert_eq!(refusal(429, &[(RETRY_AFTER, "7")], ""), limited(7));
+        let date = (DATE, "Sat, 21 Nov 2026 10:00:00 GMT");
+        let then = (RETRY_AFTER, "Sat, 21 Nov 2026 10:01:30 GMT");
+        assert_eq!(refusal(429, &[date, then], ""), limited(90));
+        let none = CallError::RateLimited { retry_after: None };
+        assert_eq!(refusal(429, &[(RETRY_AFTER, "soon")], ""), none);
+    }
+
+    #[test]
+    fn a_quota_that_is_used_up_is_told_from_too_many_requests() {
+        let body = r#"{"error":{"message":"m","type":"insufficient_quota","code":"insufficient_quota"}}"#;
+        assert_eq!(refusal(429, &[], body), CallError::QuotaExhausted);
+        assert_eq!(refusal(402, &[], ""), CallError::QuotaExhausted);
+    }
+
+    #[test]
+    fn statuses_become_what_can_be_done_about_them() {
+        assert_eq!(refusal(401, &[], ""), CallError::Unauthorized);
+        assert_eq!(refusal(404, &[], ""), CallError::NotFound);
+        assert_eq!(refusal(400, &[], ""), CallError::RequestRefused(400));
+        assert_eq!(refusal(503, &[], ""), CallError::ServerError(503));
+    }
+}
