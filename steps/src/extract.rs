@@ -2,6 +2,7 @@
 
 use crate::{
     classify::Classify,
+    mentions::mentions,
     provider::offline::Message,
     settings::{Triage, offline_account},
 };
@@ -25,7 +26,9 @@ impl Step for Extract {
         _context: &StepContext,
         (ticket, classified): Self::Input,
     ) -> Result<StepOutcome<Self::Output>, StepError> {
-        let found = self.0.offline.extract(Message::from(&ticket), &classified.result.category);
+        let message = Message::from(&ticket);
+        let mut found = self.0.offline.extract(message, &classified.result.category);
+        found.mentions = mentions(message, &found);
         Ok(StepOutcome::Next(Made::new(found, offline_account(TriageStep::Extract))))
     }
 }
