@@ -60,3 +60,21 @@ pub(crate) async fn run(args: FakeLlmArgs) -> anyhow::Result<()> {
     model.ended().await;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_every_mode() {
+        let named = |mode: &Mode| MODES.split([' ', ',', '\n', '(', ')']).any(|word| word == mode.as_str());
+        assert_eq!(Mode::ALL.iter().find(|mode| !named(mode)), None);
+    }
+
+    #[test]
+    fn latencies_are_a_median_and_a_99th_percentile_or_one_time() {
+        assert_eq!(parse_latency("300ms..2s"), Ok(Latency { median_ms: 300, p99_ms: 2_000 }));
+        assert_eq!(parse_latency("1s"), Ok(Latency { median_ms: 1_000, p99_ms: 1_000 }));
+        assert!(parse_latency("fast").unwrap_err().contains("fast is no time"));
+    }
+}

@@ -4,6 +4,7 @@ mod task;
 
 use crate::{
     classify::Classify,
+    mentions::mentions,
     provider::offline::Message,
     settings::{Making, Triage},
 };
@@ -28,13 +29,13 @@ impl Step for Extract {
         context: &StepContext,
         (ticket, classified): Self::Input,
     ) -> Result<StepOutcome<Self::Output>, StepError> {
-        let task = ExtractTask {
-            triage: &self.0,
-            message: Message::from(&ticket),
-            category: &classified.result.category,
-        };
+        let message = Message::from(&ticket);
+        let task = ExtractTask { triage: &self.0, message, category: &classified.result.category };
         Ok(match self.0.make(context, &task).await? {
-            Making::Made(made) => StepOutcome::Next(made),
+            Making::Made(mut made) => {
+                made.result.mentions = mentions(message, &made.result);
+                StepOutcome::Next(made)
+            }
             Making::Later(pause) => StepOutcome::Sleep(pause),
         })
     }

@@ -8,6 +8,7 @@ pub mod extract;
 mod failure;
 pub mod finalize;
 mod knowledge;
+mod mentions;
 pub mod observe;
 pub mod provider;
 pub mod redaction;

@@ -39,6 +39,7 @@ mod restart;
 mod retention;
 mod retries;
 mod schedules;
+mod secrecy;
 mod shutdown;
 mod silence;
 mod support;

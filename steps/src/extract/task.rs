@@ -101,6 +101,8 @@ impl Task for ExtractTask<'_> {
             issue_type: guarded_first(offline.issue_type, answer.issue_type),
             asks: or_else(said_in(&text, answer.asks), offline.asks),
             risks: offline.risks,
+            devices: offline.devices,
+            mentions: Vec::new(),
         })
     }
 

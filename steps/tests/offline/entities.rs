@@ -1,7 +1,7 @@
 //! What a ticket names, measured on labelled texts: of what is found, how much is right, and of what is there, how much
 //! is found.
 //!
-//! `data/entities.jsonl` was written by hand before the rules were looked at. A label is what a support agent would copy
+//! `data/entities.jsonl` was written by hand by someone who knew the rules, and the rules were mended by it: the figures flatter. A label is what a support agent would copy
 //! out of the text; what a text does not have, its row does not name.
 
 use crate::desk::{Desk, Labelled, labelled};
@@ -34,7 +34,7 @@ impl Count {
 type Field = (&'static str, fn(&Extraction) -> Vec<String>);
 
 /// With how much precision and recall each is to be found, in per cent.
-const FIELDS: [(Field, (usize, usize)); 9] = [
+const FIELDS: [(Field, (usize, usize)); 10] = [
     (("orders", |found| found.order_ids.clone()), (95, 85)),
     (("invoices", |found| found.invoice_ids.clone()), (95, 85)),
     (("amounts", |found| found.amounts.iter().map(amount).collect()), (95, 85)),
@@ -44,6 +44,7 @@ const FIELDS: [(Field, (usize, usize)); 9] = [
     (("phones", |found| found.phones.clone()), (90, 80)),
     (("urls", |found| found.urls.clone()), (95, 95)),
     (("versions", |found| found.versions.clone()), (90, 80)),
+    (("devices", |found| found.devices.clone()), (90, 80)),
 ];
 
 fn amount(amount: &Amount) -> String {

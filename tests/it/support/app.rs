@@ -22,7 +22,7 @@ pub(crate) fn program() -> Command {
 }
 
 /// Tells it where the database is, and what stands before it.
-fn reach(command: &mut Command, database: &Database) {
+pub(crate) fn reach(command: &mut Command, database: &Database) {
     command.env("DATABASE_URL", database.url());
     if pooler() == Pooler::Transaction {
         command.env("TICKETFLOW_POOLER", "transaction").env("TICKETFLOW_DIRECT_URL", database.direct_url());
@@ -46,6 +46,11 @@ impl Process {
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let stderr = child.stderr.take().map(BufReader::new);
         Self { child, stderr }
+    }
+
+    /// Starts a command whose log goes to a file.
+    pub(crate) fn logging(mut command: Command, log: std::fs::File) -> Self {
+        Self { child: command.stderr(log).stdout(Stdio::null()).spawn().unwrap(), stderr: None }
     }
 
     /// Waits until it says where it listens; what it says later is read away.

@@ -30,6 +30,9 @@ pub struct Extraction {
     pub versions: Vec<String>,
     /// Links.
     pub urls: Vec<String>,
+    /// Devices, as `iPhone 14`.
+    #[serde(default)]
+    pub devices: Vec<String>,
     /// What the customer wants dealt with.
     pub issue_type: IssueType,
     /// The sentences that ask for something, in the ticket's words.
@@ -37,6 +40,9 @@ pub struct Extraction {
     /// What a person should look at whatever the category.
     #[serde(default)]
     pub risks: Vec<Risk>,
+    /// Where the ticket names what was found, in the order of the ticket.
+    #[serde(default)]
+    pub mentions: Vec<Mention>,
 }
 
 impl Extraction {
@@ -54,10 +60,65 @@ impl Extraction {
             error_codes: Vec::new(),
             versions: Vec::new(),
             urls: Vec::new(),
+            devices: Vec::new(),
             issue_type,
             asks: Vec::new(),
             risks: Vec::new(),
+            mentions: Vec::new(),
         }
+    }
+}
+
+/// Where a ticket first names something that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Mention {
+    /// In which part of the ticket.
+    pub part: Part,
+    /// Its first character, counted from 0 in Unicode scalar values.
+    pub start: u32,
+    /// The character behind its last.
+    pub end: u32,
+    /// What is named.
+    pub kind: EntityKind,
+}
+
+closed_words! {
+    /// A part of a ticket.
+    Part {
+        /// The subject line.
+        Subject => "subject",
+        /// The body.
+        Body => "body",
+    }
+}
+
+closed_words! {
+    /// A kind of what tickets name.
+    EntityKind {
+        /// An order number.
+        Order => "order",
+        /// An invoice number.
+        Invoice => "invoice",
+        /// A product, plan or part of the service.
+        Product => "product",
+        /// A sum of money.
+        Amount => "amount",
+        /// A day.
+        Date => "date",
+        /// An e-mail address.
+        Email => "email",
+        /// A telephone number.
+        Phone => "phone",
+        /// An error code.
+        ErrorCode => "error_code",
+        /// A version.
+        Version => "version",
+        /// A link.
+        Url => "url",
+        /// A device.
+        Device => "device",
+        /// A sentence that asks for something.
+        Ask => "ask",
     }
 }
 

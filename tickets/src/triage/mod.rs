@@ -15,7 +15,7 @@ mod step;
 pub use account::{AiAccount, AiStatus, FallbackReason, ModelCall, Tokens};
 pub use classification::Classification;
 pub use draft::{Action, Draft};
-pub use extraction::{Amount, DateMention, Extraction, Risk};
+pub use extraction::{Amount, DateMention, EntityKind, Extraction, Mention, Part, Risk};
 pub use issue::IssueType;
 pub use made::Made;
 pub use measure::{Fraction, NotAFraction, NotASentiment, Sentiment};

@@ -1,9 +1,9 @@
-//! Owns error codes and versions.
+//! Owns error codes, versions and devices.
 
 use super::{super::OfflineError, digits::NearDigits};
 use regex::Regex;
 
-/// Finds error codes and versions.
+/// Finds error codes, versions and devices.
 #[derive(Debug)]
 pub(super) struct Codes {
     http: Regex,
@@ -14,6 +14,7 @@ pub(super) struct Codes {
     dotted: Regex,
     platform: Regex,
     named_version: Regex,
+    device: Regex,
 }
 
 /// The statuses of HTTP that customers meet.
@@ -43,6 +44,9 @@ impl Codes {
             )?,
             named_version: Regex::new(
                 r"(?i)\b(?:version|versión|versão|build|firmware|mise à jour) ([0-9]{1,4}(?:\.[0-9]{1,6}){1,3})\b",
+            )?,
+            device: Regex::new(
+                r"\b(?:iPhone(?: SE| X[RS]?| [0-9]{1,2})(?: (?:Pro Max|Pro|Plus|mini|Max))?|iPhone|iPad(?: (?:Pro|Air|mini))?|iMac|MacBook(?: (?:Pro|Air))?|Apple Watch|(?:Samsung )?Galaxy [A-Z][0-9]{1,3}|(?:Google )?Pixel [0-9]{1,2}(?: Pro)?|ThinkPad [A-Z][0-9]{1,3}|(?:Xiaomi )?Redmi(?: Note)? [0-9]{1,2}|Motorola [A-Z][0-9]{1,3}|Surface (?:Pro|Go|Laptop)(?: [0-9]{1,2})?|PlayStation [45]|Xbox Series [SX]|Chromebook)\b",
             )?,
         })
     }
@@ -85,6 +89,17 @@ impl Codes {
         }
         found.sort_unstable();
         found.into_iter().map(|(_, code, _)| code.to_owned()).collect()
+    }
+
+    /// Devices in a text by the names of widely sold ones, in the order of their mention, each once.
+    pub(super) fn devices(&self, text: &str) -> Vec<String> {
+        let mut kept: Vec<String> = Vec::new();
+        for device in self.device.find_iter(text).map(|found| found.as_str()) {
+            if !kept.iter().any(|known| known == device) {
+                kept.push(device.to_owned());
+            }
+        }
+        kept
     }
 
     /// Versions of programs and systems in a text, in the order of their mention.

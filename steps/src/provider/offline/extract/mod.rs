@@ -154,9 +154,11 @@ impl Extractor {
             error_codes: cut(named.error_codes.clone()),
             versions: cut(named.versions.clone()),
             urls: cut(self.contacts.urls(text)),
+            devices: cut(self.codes.devices(text)),
             issue_type,
             asks: self.asks.find(reading),
             risks: self.risks(reading, issue_type, rules),
+            mentions: Vec::new(),
         }
     }
 

@@ -267,11 +267,13 @@ fn values(extraction: &Extraction) -> impl Iterator<Item = &str> {
         error_codes,
         versions,
         urls,
+        devices,
         issue_type: _,
         asks,
         risks: _,
+        mentions: _,
     } = extraction;
-    let lists = [order_ids, invoice_ids, emails, phones, error_codes, versions, urls, asks];
+    let lists = [order_ids, invoice_ids, emails, phones, error_codes, versions, urls, devices, asks];
     let listed = lists.into_iter().flatten().chain(order_id).chain(product).map(String::as_str);
     let sums = amounts.iter().map(|amount| amount.text.as_str());
     listed.chain(sums).chain(dates.iter().map(|date| date.text.as_str()))
