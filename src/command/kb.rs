@@ -154,9 +154,6 @@ async fn list(args: ListArgs, api: &Api, format: Format) -> anyhow::Result<()> {
 async fn search(args: SearchArgs, api: &Api, format: Format) -> anyhow::Result<()> {
     let query = [("q", args.words.join(" ")), ("language", args.language), ("limit", args.limit.to_string())];
     let mut found: Value = api.get("/articles/search", &query).await?;
-    let hits = match found["articles"].take() {
-        Value::Array(hits) => hits,
-        _ => Vec::new(),
-    };
+    let hits = if let Value::Array(hits) = found["articles"].take() { hits } else { Vec::new() };
     print(&hits, format, &HIT_COLUMNS, "article_id")
 }

@@ -21,6 +21,7 @@ const IMPORTED: &str = include_str!("data/imported_questions.jsonl");
 const DOCUMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/knowledge");
 
 /// How many questions have their article in the first place, and within the first three.
+#[expect(clippy::print_stdout, reason = "a test's figures, shown when it fails or is asked for them")]
 async fn found(pool: &PgPool, questions: &str) -> (usize, usize, usize) {
     let search = ArticleSearch::new(Library::new(pool.clone()));
     let (mut all, mut first, mut within_three) = (0, 0, 0);

@@ -183,8 +183,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn faults(value: Value) -> Vec<(String, &'static str)> {
-        let faults = Import::parse(&value).unwrap_err();
+    fn faults(value: &Value) -> Vec<(String, &'static str)> {
+        let faults = Import::parse(value).unwrap_err();
         faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect()
     }
 
@@ -199,13 +199,13 @@ mod tests {
         untitled["title"] = " ".into();
         foreign["language"] = "english".into();
         assert_eq!(
-            faults(json!({ "articles": [untitled, article, foreign, {}] })),
+            faults(&json!({ "articles": [untitled, article, foreign, {}] })),
             ["0", "2", "3"].map(|number| (format!("/articles/{number}"), "invalid_value"))
         );
         let many = vec![article; MAX_IMPORT + 1];
-        assert_eq!(faults(json!({ "articles": many })), [("/articles".to_owned(), "too_long")]);
+        assert_eq!(faults(&json!({ "articles": many })), [("/articles".to_owned(), "too_long")]);
         for nothing in [json!({}), json!([]), json!({ "articles": [] }), json!({ "articles": 7 })] {
-            assert_eq!(faults(nothing), [("/articles".to_owned(), "required")]);
+            assert_eq!(faults(&nothing), [("/articles".to_owned(), "required")]);
         }
     }
 }

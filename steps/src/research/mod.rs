@@ -99,21 +99,18 @@ impl Research {
         let Some(article) = self.0.library.get(&ids).await?.into_iter().next() else { return Ok(()) };
         let article = &article.article;
         let why = format!("usually answers {}", matter.extraction.issue_type);
-        match hits.iter_mut().find(|hit| hit.article_id == article.id) {
-            Some(hit) => {
-                hit.score = Fraction::clamped(hit.score.get() + USUAL);
-                hit.why = format!("{why}; {}", hit.why);
-            }
-            None => {
-                hits.truncate(usize::from(ARTICLES) - 1);
-                hits.push(ArticleHit {
-                    article_id: article.id.clone(),
-                    title: article.title.clone(),
-                    snippet: article.summary.clone(),
-                    score: Fraction::clamped(2.0 * USUAL),
-                    why,
-                });
-            }
+        if let Some(hit) = hits.iter_mut().find(|hit| hit.article_id == article.id) {
+            hit.score = Fraction::clamped(hit.score.get() + USUAL);
+            hit.why = format!("{why}; {}", hit.why);
+        } else {
+            hits.truncate(usize::from(ARTICLES) - 1);
+            hits.push(ArticleHit {
+                article_id: article.id.clone(),
+                title: article.title.clone(),
+                snippet: article.summary.clone(),
+                score: Fraction::clamped(2.0 * USUAL),
+                why,
+            });
         }
         hits.sort_by(|one, other| other.score.get().total_cmp(&one.score.get()));
         Ok(())
