@@ -1,5 +1,5 @@
-//! Asking models: what is asked ([`prompt`], [`evidence`], [`schema`]), how ([`format`], [`limits`]), what may go wrong and
-//! what follows ([`error`]), what is kept ([`ledger`]), and all of it in turn ([`ask`], one [`question`] at a time).
+//! Asking models: what is asked (`prompt`, `evidence`, `schema`), how (`format`, `limits`), what may go wrong and
+//! what follows (`error`), what is kept (`ledger`), and all of it in turn (`ask`, one `question` at a time).
 //!
 //! Invariant: a step that asks a model completes, whatever the model does; nothing that a model says is taken without a
 //! look at the evidence.
