@@ -209,7 +209,8 @@ mod tests {
         assert_eq!(costly.count(), 6, "{lines:?}");
         let alone = lines.iter().find(|line| line.starts_with("W2")).unwrap();
         assert!(
-            alone.contains("picked up after p50 1.25 ms, p99 2.50 ms; done after p50 8.00 ms"),
+            alone.contains("picked up after p50 1.25 ms, p99 2.50 ms, by NOTIFY after 1.25 and 2.50 ms")
+                && alone.contains("; done after p50 8.00 ms"),
             "{alone}"
         );
         assert!(lines.iter().any(|line| line == "idle worker: 0.90 queries/s"), "{lines:?}");

@@ -44,7 +44,7 @@ async fn a_new_database_is_durable_private_and_utf8() {
         ("SHOW synchronous_commit", "on"),
         ("SHOW server_encoding", "UTF8"),
         ("SHOW listen_addresses", ""),
-        ("SHOW max_connections", "100"),
+        ("SHOW max_connections", "400"),
         ("SHOW work_mem", "5MB"),
     ];
     for (question, answer) in expected {

@@ -109,9 +109,10 @@ fn equal_tenants_and_queues_are_served_alike_also_when_too_much_comes() {
 }
 
 #[test]
-fn claims_of_many_idle_workers_come_back_empty() {
-    let few = outcome(&["--workers", "1", "--nodes", "1", "--rate", "200", "--step-ms", "0"]);
-    let many = outcome(&["--workers", "100", "--nodes", "1", "--rate", "200", "--step-ms", "0"]);
-    assert!(many.empty > few.empty, "{few:?} {many:?}");
-    assert!(many.claims > 10.0 * few.claims, "{few:?} {many:?}");
+fn a_wake_up_costs_no_more_claims_in_a_large_fleet_than_in_a_small_one() {
+    let of = |workers| outcome(&["--workers", workers, "--nodes", "1", "--rate", "200", "--step-ms", "0"]);
+    let (alone, few, many) = (of("1"), of("8"), of("200"));
+    assert!(few.empty > alone.empty, "{alone:?} {few:?}");
+    assert!(few.claims > 2.0 * alone.claims, "{alone:?} {few:?}");
+    assert!(many.claims < 2.0 * few.claims, "{few:?} {many:?}");
 }
