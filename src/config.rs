@@ -1,5 +1,7 @@
 //! What the program was told: flag over environment over file over default.
 
+mod triage;
+
 use crate::nearest::did_you_mean;
 use anyhow::Context as _;
 use serde::Deserialize;
@@ -12,6 +14,7 @@ use std::{
 use ticketflow_engine::{Backoff, Catalog, Topology, pooler::Pooler};
 use ticketflow_tickets::triage::WORKFLOW;
 use ticketflow_worker::WorkerOptions;
+use ticketflow_workflows::triage::TriagePolicy;
 
 /// Most runs one worker advances at once.
 const MOST_CAPACITY: u64 = 10_000;
@@ -88,6 +91,7 @@ pub(crate) struct File {
     pub(crate) database: DatabaseSection,
     pub(crate) worker: Worker,
     pub(crate) steps: BTreeMap<String, StepSection>,
+    pub(crate) triage: triage::Triage,
 }
 
 impl File {
@@ -115,7 +119,7 @@ impl File {
         for (step, section) in &self.steps {
             within(&format!("steps.{step}.timeout_ms"), section.timeout_ms, 1, 86_400_000)?;
         }
-        Ok(())
+        self.triage.check()
     }
 }
 
@@ -126,6 +130,7 @@ pub(crate) struct Server {
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) max_queue_depth: Option<u64>,
     pub(crate) idempotency_hours: Option<u32>,
+    pub(crate) last_write_wins: bool,
 }
 
 /// `[database]`
@@ -230,6 +235,11 @@ impl Config {
     pub(crate) fn with_default_data_dir(mut self, directory: Option<PathBuf>) -> Self {
         self.args.data_dir = self.data_dir().or(directory);
         self
+    }
+
+    /// What people decide about triage.
+    pub(crate) fn triage(&self) -> anyhow::Result<TriagePolicy> {
+        self.file.triage.policy(self.args.config.as_deref())
     }
 
     pub(crate) fn pooler(&self) -> Pooler {

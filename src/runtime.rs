@@ -132,7 +132,8 @@ async fn require_topology(topology: Topology, pool: &PgPool) -> anyhow::Result<(
 
 /// The workflows, as configured; their steps read through `steps`.
 pub(crate) fn catalog(config: &Config, steps: PgPool) -> anyhow::Result<Catalog> {
-    let mut catalog = unconfigured_catalog(steps)?;
+    let settings = TriageSettings { policy: config.triage()?, ..TriageSettings::new(steps) };
+    let mut catalog = ticketflow_workflows::catalog(settings)?;
     config.apply_policies(&mut catalog)?;
     Ok(catalog)
 }

@@ -12,7 +12,7 @@ use crate::{
 use ticketflow_engine::{Step, StepContext, StepError, StepOutcome};
 use ticketflow_tickets::{
     ticket::NewTicket,
-    triage::{Draft as Proposal, Made, TriageStep},
+    triage::{Conclusion, Draft as Proposal, Made, SentBack, TriageStep},
 };
 
 /// See the module.
@@ -28,13 +28,14 @@ impl Step for Draft {
         <Research as Step>::Output,
         Option<Made<Proposal>>,
         Option<<Review as Step>::Output>,
+        Option<Conclusion>,
     );
     type Output = Made<Proposal>;
 
     async fn run(
         &self,
         _context: &StepContext,
-        (ticket, classified, extracted, research, last, review): Self::Input,
+        (ticket, classified, extracted, research, last, review, conclusion): Self::Input,
     ) -> Result<StepOutcome<Self::Output>, StepError> {
         let articles = knowledge::articles(&self.0.library, &research).await.map_err(failure::database)?;
         let request = DraftRequest {
@@ -43,7 +44,7 @@ impl Step for Draft {
             extraction: &extracted.result,
             research: &research,
             articles: &articles,
-            review_notes: review.as_ref().map_or(&[], |review| &review.result.notes),
+            review_notes: &notes(review, conclusion),
             revision: last.map_or(0, |last| last.result.revision + 1),
         };
         let draft = self
@@ -53,4 +54,14 @@ impl Step for Draft {
             .map_err(|error| StepError::fail("template_failed", error.to_string()).caused_by(error))?;
         Ok(StepOutcome::Next(Made::new(draft, offline_account(TriageStep::Draft))))
     }
+}
+
+/// What to do differently: what people asked for, then what the review did.
+fn notes(review: Option<<Review as Step>::Output>, conclusion: Option<Conclusion>) -> Vec<String> {
+    let mut notes = match conclusion {
+        Some(Conclusion::SentBack(SentBack { instructions, .. })) => instructions,
+        Some(Conclusion::Resolved(_) | Conclusion::Acting(_)) | None => Vec::new(),
+    };
+    notes.extend(review.into_iter().flat_map(|review| review.result.notes));
+    notes
 }

@@ -20,7 +20,9 @@ pub use draft::{DraftError, DraftRequest};
 pub use error::OfflineError;
 pub use finalize::{Approval, Case, Decision, approval, resolve};
 pub use reading::Message;
-pub use review::{ApprovalPolicy, ReviewPolicy, ReviewRequest};
+pub use review::{
+    ApprovalPolicy, ApprovalRule, CategoryApproval, ReviewPolicy, ReviewRequest, UnknownCategory,
+};
 pub use text::PhraseError;
 
 use article::ArticleReadings;
