@@ -127,6 +127,12 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_actions_can_be_used() {
+        let example = include_str!("../../docs/actions.example.toml");
+        Actions::parse(example, |_| Ok(Some("secret".to_owned()))).unwrap().check_secrets().unwrap();
+    }
+
+    #[test]
     fn actions_are_looked_for_beside_the_configuration_file() {
         let directory = tempfile::tempdir().unwrap();
         let config = directory.path().join("ticketflow.toml");

@@ -59,8 +59,10 @@ pub async fn decide(
         return Ok(refused);
     }
     if let Some(sent) = signal_and_mark(connection, ticket, request, decision, actor).await? {
-        let asked = super::get(connection, ticket).await?;
-        return Ok(asked.map_or(Decided::NotAsked, |asked| Decided::Accepted(sent, Box::new(asked))));
+        // Not the latest: a worker may have asked again by now.
+        let decided = self::requests(connection, ticket).await?.into_iter().find(|row| row.seq == request);
+        let decided = decided.map(Approval::try_from).transpose()?;
+        return Ok(decided.map_or(Decided::NotAsked, |decided| Decided::Accepted(sent, Box::new(decided))));
     }
     // Somebody was faster: perhaps the same request.
     let requests = self::requests(connection, ticket).await?;
@@ -142,6 +144,8 @@ async fn mark(
     request: i32,
     decision: &ApprovalDecision,
 ) -> Result<bool, StoreError> {
+    let status = decision.status();
+    let instructions = decision.instructions.as_ref().filter(|_| status == ApprovalStatus::SentBack);
     let marked = sqlx::query!(
         "UPDATE approvals
          SET status = $4, decided_at = engine_now(), decided_by = $5, reason = $6, edited_response = $7,
@@ -150,11 +154,11 @@ async fn mark(
         ticket.bucket().as_i16(),
         ticket.as_uuid(),
         request,
-        decision.status().as_str(),
+        status.as_str(),
         &*clean::text(&decision.decided_by),
         cleaned(decision.reason.as_ref()),
         cleaned(decision.edited_response.as_ref()),
-        cleaned(decision.instructions.as_ref()),
+        cleaned(instructions),
         decision.actions.as_deref(),
         decision.key.as_deref(),
     )
