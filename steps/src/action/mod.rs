@@ -63,6 +63,11 @@ impl Actions {
         }
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all().is_empty()
+    }
+
     /// Tries of the action that is tried most often; none if there are no actions.
     pub fn most_attempts(&self) -> Option<u32> {
         self.all().iter().map(Declaration::attempts).max()

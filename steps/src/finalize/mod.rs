@@ -96,10 +96,11 @@ impl Step for Finalize {
 impl Finalize {
     /// What could be done besides the reply: nothing where nobody would be asked.
     fn proposals(&self, ticket: &NewTicket, case: Case<'_>) -> Proposals {
-        if self.0.policy.review.approval.rule(&case.classification.category) == ApprovalRule::Never {
+        let (approval, actions) = (&self.0.policy.review.approval, &self.0.policy.actions);
+        if actions.is_empty() || approval.rule(&case.classification.category) == ApprovalRule::Never {
             return Proposals::default();
         }
-        self.0.policy.actions.propose(&Evidence::new(ticket, case.classification, case.extraction))
+        actions.propose(&Evidence::new(ticket, case.classification, case.extraction))
     }
 
     /// Waits for a decision, if one is needed.
