@@ -104,6 +104,13 @@ mutate "no Idempotency-Key" api/src/routes/tickets/submit.rs \
     's/idempotency_key\(&headers\)\?/None/' \
     processes::tickets_posted_while_the_api_is_killed_exist_once_and_complete \
     restart::tickets_posted_while_postgres_is_killed_exist_once_and_complete
+mutate "an action nobody approved" steps/src/finalize/act.rs \
+    '/self\.check_approved\(/d' \
+    actions::an_edited_checkpoint_is_no_approval
+mutate "a key for each try of an action" steps/src/finalize/act.rs \
+    's#format!\("\{ticket\}/\{\}", proposal\.name\)#format!("{ticket}/{}", context.attempt())#' \
+    actions::a_worker_killed_between_an_action_and_its_checkpoint_leaves_one_effect \
+    actions::a_receiver_that_fails_hangs_and_breaks_off_is_called_again_under_the_same_key
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

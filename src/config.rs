@@ -1,6 +1,7 @@
 //! What the program was told: flag over environment over file over default.
 
 mod models;
+mod triage;
 
 pub(crate) use models::process_variables;
 
@@ -16,6 +17,7 @@ use std::{
 use ticketflow_engine::{Backoff, Catalog, Topology, pooler::Pooler};
 use ticketflow_tickets::triage::WORKFLOW;
 use ticketflow_worker::{POLL_WITHOUT_WAKE_UPS, WorkerOptions};
+use ticketflow_workflows::triage::TriagePolicy;
 
 /// Most runs one worker advances at once.
 const MOST_CAPACITY: u64 = 10_000;
@@ -95,6 +97,7 @@ pub(crate) struct File {
     pub(crate) providers: BTreeMap<String, models::ProviderSection>,
     /// Where prompts are that take the place of those that come with the program.
     pub(crate) prompts_dir: Option<PathBuf>,
+    pub(crate) triage: triage::Triage,
 }
 
 impl File {
@@ -122,7 +125,8 @@ impl File {
         for (step, section) in &self.steps {
             within(&format!("steps.{step}.timeout_ms"), section.timeout_ms, 1, 86_400_000)?;
         }
-        self.check_models()
+        self.check_models()?;
+        self.triage.check()
     }
 }
 
@@ -133,6 +137,7 @@ pub(crate) struct Server {
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) max_queue_depth: Option<u64>,
     pub(crate) idempotency_hours: Option<u32>,
+    pub(crate) last_write_wins: bool,
 }
 
 /// `[database]`
@@ -242,6 +247,11 @@ impl Config {
     pub(crate) fn with_default_data_dir(mut self, directory: Option<PathBuf>) -> Self {
         self.args.data_dir = self.data_dir().or(directory);
         self
+    }
+
+    /// What people decide about triage.
+    pub(crate) fn triage(&self) -> anyhow::Result<TriagePolicy> {
+        self.file.triage.policy(self.args.config.as_deref())
     }
 
     pub(crate) fn pooler(&self) -> Pooler {

@@ -67,6 +67,17 @@ impl Api {
         self.send(request).await
     }
 
+    /// Changes what has the entity tag `seen`.
+    pub(crate) async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+        seen: &str,
+    ) -> anyhow::Result<T> {
+        let request = self.request(Method::PATCH, path)?.header("if-match", seen).json(body);
+        Ok(self.send(request).await?.body)
+    }
+
     fn request(&self, method: Method, path: &str) -> anyhow::Result<reqwest::RequestBuilder> {
         let url = self.base.join(path).with_context(|| format!("{path} is not a path"))?;
         Ok(self.client.request(method, url))

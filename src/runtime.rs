@@ -136,7 +136,7 @@ pub(crate) fn catalog(config: &Config, steps: PgPool) -> anyhow::Result<Catalog>
 }
 
 fn configured_catalog(config: &Config, steps: PgPool, models: ModelSettings) -> anyhow::Result<Catalog> {
-    let settings = TriageSettings { models, ..TriageSettings::new(steps) };
+    let settings = TriageSettings { models, policy: config.triage()?, ..TriageSettings::new(steps) };
     let mut catalog = ticketflow_workflows::catalog(settings)?;
     config.apply_policies(&mut catalog)?;
     Ok(catalog)

@@ -77,7 +77,7 @@ fn routes(settings: &ApiSettings) -> Router<ApiState> {
     let import = post(articles::import).layer(DefaultBodyLimit::max(settings.batch_limit));
     Router::new()
         .route("/tickets", get(tickets::list::list).post(tickets::submit::submit))
-        .route("/tickets/{id}", get(tickets::show::show))
+        .route("/tickets/{id}", get(tickets::show::show).patch(tickets::edit::edit))
         .route("/tickets/{id}/events", get(events::list))
         .route("/tickets/{id}/events/verify", get(events::verify))
         .route("/tickets/{id}/run", get(run::show))

@@ -9,6 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::{Postgres, pool::PoolConnection};
 use std::{sync::Arc, time::Duration};
 use ticketflow_engine::{Actor, Client};
+use ticketflow_tickets::taxonomy::Category;
 use tokio_util::sync::CancellationToken;
 
 /// Settings of the HTTP API.
@@ -34,6 +35,10 @@ pub struct ApiSettings {
     pub request_timeout: Duration,
     /// How long requests under way may take to finish once the server was told to stop.
     pub drain: Duration,
+    /// Whether an edit may leave out which version was seen.
+    pub last_write_wins: bool,
+    /// Categories that a ticket can be given; none: whatever is well-formed.
+    pub categories: Vec<Category>,
     /// Age of the oldest ready run past which the queue counts as unhealthy.
     pub stalled_after: Duration,
 }
@@ -51,6 +56,8 @@ impl Default for ApiSettings {
             body_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(90),
             drain: Duration::from_secs(20),
+            last_write_wins: false,
+            categories: Vec::new(),
             stalled_after: Duration::from_mins(5),
         }
     }

@@ -125,6 +125,7 @@ wire_tuple!(A TA 0, B TB 1, C TC 2);
 wire_tuple!(A TA 0, B TB 1, C TC 2, D TD 3);
 wire_tuple!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4);
 wire_tuple!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5);
+wire_tuple!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6);
 
 fn read<T: DeserializeOwned>(json: &str, what: &str) -> Result<T, WireError> {
     serde_json::from_str(json).map_err(|source| WireError { what: what.to_owned(), source: Some(source) })

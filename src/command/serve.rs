@@ -14,6 +14,7 @@ use sqlx::PgPool;
 use std::net::SocketAddr;
 use ticketflow_api::{ApiSettings, ApiState};
 use ticketflow_engine::Client;
+use ticketflow_tickets::taxonomy::{Category, Taxonomy};
 use ticketflow_worker::{Shutdown, WorkerOptions};
 use ticketflow_workflows::models::ModelSettings;
 use tokio::net::TcpListener;
@@ -68,6 +69,7 @@ async fn serve_both(
 ) -> anyhow::Result<()> {
     let metrics = telemetry::start_metrics()?;
     schema::migrate(&home.database).await?;
+    config.triage()?.actions.check_secrets()?;
     let client = client(config, &home.database, models).await?;
     let state = ApiState::new(client.clone(), api_settings(config), metrics, shutdown.stop.clone());
     let options = WorkerOptions { listen: listening(config, &home.database).await?, ..config.worker(args) };
@@ -102,6 +104,7 @@ pub(crate) async fn worker(args: WorkerCommand, config: &Config) -> anyhow::Resu
     if let Some(listen) = args.metrics {
         telemetry::serve_metrics(listen)?;
     }
+    config.triage()?.actions.check_secrets()?;
     let database = Home::find(config)?;
     let client = client(config, &database, models).await?;
     let options =
@@ -148,8 +151,17 @@ pub(crate) fn api_settings(config: &Config) -> ApiSettings {
         idempotency_key_window: window.unwrap_or(default.idempotency_key_window),
         content_window: window.unwrap_or(default.content_window),
         max_queue_depth: file.max_queue_depth.or(default.max_queue_depth),
+        last_write_wins: file.last_write_wins,
+        categories: categories(),
         ..default
     }
+}
+
+/// The categories that tickets are put in.
+fn categories() -> Vec<Category> {
+    let taxonomy = Taxonomy::built_in().ok();
+    let entries = taxonomy.iter().flat_map(Taxonomy::categories);
+    entries.map(|entry| entry.name.clone()).collect()
 }
 
 /// Listens. Without access control only on the loopback address, unless told that something in front guards it.

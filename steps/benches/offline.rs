@@ -109,7 +109,7 @@ fn one(desk: &Desk, message: Message<'_>, outcome: &Outcome, articles: &[&Articl
     let case = Case { classification, extraction, draft, review };
     let taxonomy = Taxonomy::built_in().unwrap();
     let finalized =
-        timed(|| (approval(case, &desk.policy.approval), resolve(case, &taxonomy, Decision::Policy)));
+        timed(|| (approval(case, &desk.policy.approval, 0), resolve(case, &taxonomy, Decision::Policy)));
     [first.saturating_sub(again), again, extracted, drafted, reviewed, finalized]
 }
 

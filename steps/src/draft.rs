@@ -16,7 +16,7 @@ use task::DraftTask;
 use ticketflow_engine::{Step, StepContext, StepError, StepOutcome};
 use ticketflow_tickets::{
     ticket::NewTicket,
-    triage::{Draft as Proposal, Made, TriageStep},
+    triage::{Conclusion, Draft as Proposal, Made, SentBack, TriageStep},
 };
 
 /// See the module.
@@ -32,13 +32,14 @@ impl Step for Draft {
         <Research as Step>::Output,
         Option<Made<Proposal>>,
         Option<<Review as Step>::Output>,
+        Option<Conclusion>,
     );
     type Output = Made<Proposal>;
 
     async fn run(
         &self,
         context: &StepContext,
-        (ticket, classified, extracted, research, last, review): Self::Input,
+        (ticket, classified, extracted, research, last, review, conclusion): Self::Input,
     ) -> Result<StepOutcome<Self::Output>, StepError> {
         let found = FoundArticles::of(&self.0.library, &research).await.map_err(failure::database)?;
         let request = DraftRequest {
@@ -47,7 +48,7 @@ impl Step for Draft {
             extraction: &extracted.result,
             research: &research,
             articles: &found.contents(),
-            review_notes: review.as_ref().map_or(&[], |review| &review.result.notes),
+            review_notes: &notes(review, conclusion),
             revision: last.as_ref().map_or(0, |last| last.result.revision + 1),
         };
         let last = last.as_ref().map(|last| last.result.text.as_str());
@@ -56,4 +57,14 @@ impl Step for Draft {
             Making::Later(pause) => StepOutcome::Sleep(pause),
         })
     }
+}
+
+/// What to do differently: what people asked for, then what the review did.
+fn notes(review: Option<<Review as Step>::Output>, conclusion: Option<Conclusion>) -> Vec<String> {
+    let mut notes = match conclusion {
+        Some(Conclusion::SentBack(SentBack { instructions, .. })) => instructions,
+        Some(Conclusion::Resolved(_) | Conclusion::Acting(_)) | None => Vec::new(),
+    };
+    notes.extend(review.into_iter().flat_map(|review| review.result.notes));
+    notes
 }

@@ -2,6 +2,7 @@
 //!
 //! classify → extract → research → draft → review → finalize. Each is one file; [`Triage`] is what they share.
 
+pub mod action;
 pub mod classify;
 pub mod draft;
 pub mod extract;
@@ -16,6 +17,7 @@ pub mod research;
 pub mod review;
 mod settings;
 
+pub use action::Actions;
 pub use classify::Classify;
 pub use draft::Draft;
 pub use extract::Extract;

@@ -1,6 +1,7 @@
 //! Owns [`Triage`], what the six steps are made from, and [`TriagePolicy`], what people decide about them.
 
 use crate::{
+    action::Actions,
     provider::{
         model::{Asked, ModelError, ModelSettings, Models, Part, Task},
         offline::{Message, Offline, OfflineError, ReviewPolicy},
@@ -18,17 +19,23 @@ use ticketflow_tickets::{
 };
 
 /// What may be said, what a person must decide, and by when.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct TriagePolicy {
     /// What a draft may say, and which a person must decide on.
     pub review: ReviewPolicy,
     /// Time after which an undecided draft is escalated.
     pub approval_deadline: Duration,
+    /// What may be done besides the reply, on a person's word.
+    pub actions: Actions,
 }
 
 impl Default for TriagePolicy {
     fn default() -> Self {
-        Self { review: ReviewPolicy::default(), approval_deadline: Duration::from_hours(24) }
+        Self {
+            review: ReviewPolicy::default(),
+            approval_deadline: Duration::from_hours(24),
+            actions: Actions::default(),
+        }
     }
 }
 
@@ -69,6 +76,11 @@ impl Triage {
             solved: Solved::new(pool.clone()),
             pool,
         })
+    }
+
+    /// Tries of the guarded action that is tried most often; none if there are no actions.
+    pub fn most_attempts_of_actions(&self) -> Option<u32> {
+        self.policy.actions.most_attempts()
     }
 }
 

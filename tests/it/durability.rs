@@ -8,20 +8,24 @@ use crate::support::{
     Act, TestEngine,
     faults::{Fault, Saboteur},
     greenhouse::{LOOPS, at_once, greenhouse},
+    receiver::{Receiver, SECRET},
     seconds,
     trial::{Course, Subject, Trial, Tried, sabotaged},
 };
 use std::collections::BTreeSet;
 use ticketflow_engine::{Catalog, executor::Ended, status::RunStatus};
-use ticketflow_workflows::TriageSettings;
+use ticketflow_workflows::{TriageSettings, triage::Actions};
 
-/// The program's catalog. No link is allowed in a draft, so that some drafts are sent back.
-async fn desk(fault: Fault) -> Trial {
+/// The program's catalog. No link is allowed in a draft, so that some drafts are sent back; what is done besides a reply
+/// is done by the receiver.
+async fn desk(fault: Fault, receiver: &Receiver) -> Trial {
+    let actions = Actions::parse(&receiver.actions(10_000, 4), |_| Ok(Some(SECRET.to_owned()))).unwrap();
     let saboteur = Saboteur::default();
     let around = saboteur.clone();
     let engine = TestEngine::builder().desk(move |pool| {
         let mut settings = TriageSettings::new(pool.clone());
         settings.policy.review.allowed_links.clear();
+        settings.policy.actions = actions;
         sabotaged(ticketflow_workflows::catalog(settings).unwrap(), &around, fault)
     });
     Trial::new(engine.start().await, saboteur)
@@ -69,8 +73,10 @@ async fn undisturbed<'a>(trial: &Trial, subjects: &'a [Subject]) -> Vec<Undistur
 }
 
 async fn every_step_survives(fault: Fault) {
-    let (desk, garden) = tokio::join!(desk(fault), garden(fault));
+    let receiver = Receiver::start().await;
+    let (desk, garden) = tokio::join!(desk(fault, &receiver), garden(fault));
     tokio::join!(every_call_survives(desk, fault), every_call_survives(garden, fault));
+    receiver.assert_each_was_done_once();
 }
 
 async fn every_call_survives(trial: Trial, fault: Fault) {

@@ -4,6 +4,7 @@
 //! tests wait for a condition with a bound, move the database's clock, or meet at gates.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's helper fails by panicking")]
 
+mod actions;
 mod approvals;
 mod architecture;
 mod citus;
@@ -30,6 +31,7 @@ mod model_failures;
 mod model_processes;
 mod once;
 mod order;
+mod people;
 mod plans;
 mod poolers;
 mod processes;

@@ -6,6 +6,15 @@ mod ticket_triage;
 
 pub use settings::{CatalogError, TriageSettings};
 
+/// What the triage of tickets can be told.
+pub mod triage {
+    pub use ticketflow_steps::{
+        Actions, TriagePolicy,
+        action::{ActionError, SecretError},
+        provider::offline::{ApprovalPolicy, ApprovalRule, CategoryApproval},
+    };
+}
+
 use ticketflow_engine::Catalog;
 use ticketflow_steps::Triage;
 

@@ -76,6 +76,99 @@ impl<'a> Fields<'a> {
         Ok(step.as_deref().map(StepName::new))
     }
 
+    /// A text that may be there; null, unlike nothing, is a value.
+    #[expect(clippy::option_option, reason = "JSON tells null from missing")]
+    pub(crate) fn nullable_text(
+        &mut self,
+        name: &'static str,
+        max: usize,
+    ) -> Result<Option<Option<String>>, Refused> {
+        if self.object.get(name).is_some_and(Value::is_null) {
+            self.known.push(name);
+            return Ok(Some(None));
+        }
+        Ok(self.optional_text(name, max)?.map(Some))
+    }
+
+    /// Texts that may be there, at most so many.
+    pub(crate) fn optional_texts(
+        &mut self,
+        name: &'static str,
+        most: usize,
+        max: usize,
+    ) -> Result<Option<Vec<String>>, Refused> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Value::Array(items)) if items.len() > most => {
+                let detail = format!("must have at most {most} items, has {}", items.len());
+                self.refuse(name, "too_long", &detail)
+            }
+            Some(Value::Array(items)) => {
+                items.iter().map(|item| self.visible(name, item, max)).collect::<Result<_, _>>().map(Some)
+            }
+            Some(_) => self.refuse(name, "wrong_type", "must be an array of strings"),
+        }
+    }
+
+    /// A word that may be there, if `parse` knows it.
+    pub(crate) fn optional_word<T>(
+        &mut self,
+        name: &'static str,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, Refused> {
+        let Some(word) = self.optional_text(name, MAX_NAME)? else { return Ok(None) };
+        match parse(&word) {
+            Some(parsed) => Ok(Some(parsed)),
+            None => self.refuse(name, "unknown_word", &format!("must be {expected}")),
+        }
+    }
+
+    /// An object that may be there.
+    pub(crate) fn optional_object(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Option<Map<String, Value>>, Refused> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(value) if holds_nul(value) => {
+                self.refuse(name, "invalid_character", "must not contain U+0000")
+            }
+            Some(Value::Object(object)) => Ok(Some(object.clone())),
+            Some(_) => self.refuse(name, "wrong_type", "must be an object"),
+        }
+    }
+
+    /// The number of an event that may be there.
+    pub(crate) fn optional_seq(&mut self, name: &'static str) -> Result<Option<i32>, Refused> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(value) => match value.as_i64().and_then(|seq| i32::try_from(seq).ok()) {
+                Some(seq) => Ok(Some(seq)),
+                None => self.refuse(name, "wrong_type", "must be the number of an event"),
+            },
+        }
+    }
+
+    /// Refuses a field that does not go with another.
+    pub(crate) fn without<T>(
+        &mut self,
+        value: &Result<Option<T>, Refused>,
+        name: &str,
+        detail: &str,
+    ) -> Result<(), Refused> {
+        match value {
+            Ok(Some(_)) => self.refuse(name, "not_together", detail),
+            Ok(None) | Err(Refused) => Ok(()),
+        }
+    }
+
+    /// Records what a stricter reader than these found wrong.
+    pub(crate) fn fault<T>(&mut self, fault: Fault) -> Result<T, Refused> {
+        self.faults.push(fault);
+        Err(Refused)
+    }
+
     /// A truth value that must be there.
     pub(crate) fn boolean(&mut self, name: &'static str) -> Result<bool, Refused> {
         match self.get(name) {

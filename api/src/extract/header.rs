@@ -1,7 +1,10 @@
 //! Reads the request headers that mean something here.
 
 use crate::problem::Problem;
-use axum::http::{HeaderMap, HeaderName, header::IF_NONE_MATCH};
+use axum::http::{
+    HeaderMap, HeaderName,
+    header::{IF_MATCH, IF_NONE_MATCH},
+};
 use std::time::Duration;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -53,6 +56,29 @@ pub(crate) fn traceparent(headers: &HeaderMap) -> Option<String> {
     (well_formed && *version != "ff" && !zero(trace) && !zero(parent)).then(|| text.to_owned())
 }
 
+/// Which version the client saw, by `If-Match`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// It does not say.
+    Unsaid,
+    /// Whichever there is.
+    Any,
+    /// This one; none is a tag that no version has.
+    Version(Option<i64>),
+}
+
+/// Reads `If-Match` (RFC 9110): one entity tag, or a star. A weak tag matches nothing.
+pub(crate) fn if_match(headers: &HeaderMap) -> Seen {
+    match headers.get(IF_MATCH).map(|value| value.to_str().unwrap_or_default().trim()) {
+        None => Seen::Unsaid,
+        Some("*") => Seen::Any,
+        Some(tag) => {
+            let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+            Seen::Version(version.and_then(|version| version.parse().ok()))
+        }
+    }
+}
+
 /// Whether `If-None-Match` names `etag`: then the client has it already.
 pub(crate) fn matches_none(headers: &HeaderMap, etag: &str) -> bool {
     let values = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
@@ -100,6 +126,16 @@ mod tests {
         assert!(matches_none(&headers("if-none-match", "\"1\", W/\"2\""), "\"2\""));
         assert!(matches_none(&headers("if-none-match", "*"), "\"2\""));
         assert!(!matches_none(&headers("if-none-match", "\"1\""), "\"2\""));
+    }
+
+    #[test]
+    fn if_match_names_a_version_a_star_or_what_matches_nothing() {
+        let seen = |value| if_match(&headers("if-match", value));
+        assert_eq!((seen("\"7\""), seen("*")), (Seen::Version(Some(7)), Seen::Any));
+        for tag in ["W/\"7\"", "7", "\"a\"", "\"1\", \"2\""] {
+            assert_eq!(seen(tag), Seen::Version(None), "{tag}");
+        }
+        assert_eq!(if_match(&HeaderMap::new()), Seen::Unsaid);
     }
 
     #[test]

@@ -10,7 +10,8 @@ mod params;
 mod path;
 
 pub(crate) use body::{Body, BodyDocument, Media, RawBody, object};
-pub(crate) use header::{idempotency_key, matches_none, prefer_wait, traceparent};
+pub(crate) use fields::{Fields, Refused};
+pub(crate) use header::{Seen, idempotency_key, if_match, matches_none, prefer_wait, traceparent};
 pub(crate) use json::parse_json;
 pub(crate) use params::Params;
 pub(crate) use path::{NamePath, RunPath};

@@ -50,6 +50,10 @@ codes! {
     Timeout => "request_timeout", REQUEST_TIMEOUT, true, "The request took too long";
     /// The state of things does not allow it.
     Conflict => "conflict", CONFLICT, false, "The current state does not allow it";
+    /// The thing has changed since the client saw it.
+    Outdated => "precondition_failed", PRECONDITION_FAILED, false, "It has changed since it was seen";
+    /// The client has to say which version it saw.
+    VersionRequired => "precondition_required", PRECONDITION_REQUIRED, false, "The version that was seen is needed";
     /// The body is too large.
     TooLarge => "payload_too_large", PAYLOAD_TOO_LARGE, false, "The body is too large";
     /// The body has a type that is not understood.
@@ -98,6 +102,8 @@ impl Code {
             Self::MethodNotAllowed => "the Allow header lists the methods of this path",
             Self::Timeout => "the request was not completed in time; try again",
             Self::Conflict => "the current state does not allow it",
+            Self::Outdated => "it has changed since it was seen; read it again and decide anew",
+            Self::VersionRequired => "send the ETag that was read as If-Match",
             Self::TooLarge => "the body is larger than this route takes",
             Self::UnsupportedMediaType => "send the body as application/json",
             Self::InvalidBody => "the body does not validate",

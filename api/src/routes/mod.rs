@@ -14,10 +14,13 @@ pub(crate) mod workflows;
 
 use crate::PREFIX;
 use axum::http::{
-    HeaderMap, HeaderValue, Uri,
+    HeaderMap, HeaderName, HeaderValue, Uri,
     header::{LINK, LOCATION},
 };
 use ticketflow_engine::RunId;
+
+/// Says that this is the answer to an earlier request.
+pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// The header that leads to a new ticket, under the prefix the client came in by.
 pub(crate) fn location(uri: &Uri, ticket: RunId) -> HeaderMap {

@@ -1,6 +1,7 @@
-//! `ticketflow tickets`: submit, import, list, look at, wait for, decide on.
+//! `ticketflow tickets`: submit, import, list, look at, wait for, decide on, edit.
 
 mod decide;
+mod edit;
 mod import;
 mod query;
 mod submit;
@@ -26,8 +27,12 @@ pub(crate) enum TicketsCommand {
     Wait(query::WaitArgs),
     /// Agree to a ticket's draft, which waits for a person
     Approve(decide::ApproveArgs),
+    /// Ask for another draft of a ticket's reply
+    Redraft(decide::RedraftArgs),
     /// Refuse a ticket's draft; a person takes the ticket over
     Reject(decide::RejectArgs),
+    /// Correct what a ticket is about, how pressing it is, what it names; change its reply, assignee or tags
+    Edit(edit::EditArgs),
 }
 
 pub(crate) async fn run(command: TicketsCommand, api: &Api, format: Option<Format>) -> anyhow::Result<()> {
@@ -40,6 +45,8 @@ pub(crate) async fn run(command: TicketsCommand, api: &Api, format: Option<Forma
         TicketsCommand::Events(args) => query::events(args, api, format).await,
         TicketsCommand::Wait(args) => query::wait(args, api, format).await,
         TicketsCommand::Approve(args) => decide::approve(args, api, format).await,
+        TicketsCommand::Redraft(args) => decide::redraft(args, api, format).await,
         TicketsCommand::Reject(args) => decide::reject(args, api, format).await,
+        TicketsCommand::Edit(args) => edit::edit(args, api, format).await,
     }
 }

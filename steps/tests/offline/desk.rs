@@ -78,7 +78,7 @@ impl Desk {
                 draft: &draft,
                 review: &review,
             };
-            let approval = approval(case, &self.policy.approval);
+            let approval = approval(case, &self.policy.approval, 0);
             return Outcome { classification, extraction, research, draft, review, approval };
         }
     }

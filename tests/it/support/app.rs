@@ -173,8 +173,13 @@ impl TestApp {
 
     /// Starts a worker process.
     pub(crate) fn worker(&self, flags: &[&str]) -> Process {
+        self.worker_told(flags, &[])
+    }
+
+    /// Starts a worker process with some variables set.
+    pub(crate) fn worker_told(&self, flags: &[&str], variables: &[(&str, &str)]) -> Process {
         let mut command = program();
-        command.arg("worker").args(flags);
+        command.arg("worker").args(flags).envs(variables.iter().copied());
         reach(&mut command, &self.database);
         Process::start(command)
     }

@@ -17,6 +17,15 @@ pub(crate) struct Case {
     pub(crate) of_others: &'static [(&'static str, &'static str)],
 }
 
+impl Case {
+    /// The same, of a ticket for which something is done besides: the keys for that name the ticket.
+    fn with_actions(self) -> Self {
+        let of_others =
+            &[("research", "earlier_tickets"), ("research", "similar_solved"), ("finalize", "actions")];
+        Self { of_others, ..self }
+    }
+}
+
 /// The inputs of a workflow. A new workflow is tried as soon as it has some here, and fails the tests until then.
 pub(crate) fn cases(workflow: &str) -> Vec<Case> {
     let cases = match workflow {
@@ -35,6 +44,7 @@ pub(crate) fn cases(workflow: &str) -> Vec<Case> {
 
 fn tickets() -> Vec<Case> {
     let approval = || (APPROVAL_SIGNAL, json!({ "approved": true, "decided_by": "grace" }));
+    let again = json!({ "approved": false, "decided_by": "grace", "instructions": "shorter" });
     vec![
         ticket(
             "a parcel, answered without a person",
@@ -47,6 +57,16 @@ fn tickets() -> Vec<Case> {
             "Charged twice",
             "I was charged 49.90 EUR twice for invoice INV-2026-0042. Please refund the second charge.",
             vec![approval()],
+        )
+        .with_actions(),
+        ticket(
+            "a refund, drafted again at a person's request and then refused",
+            "Charged twice",
+            "I was charged 39.90 EUR twice for invoice INV-2026-0043. Please refund the second charge.",
+            vec![
+                (APPROVAL_SIGNAL, again),
+                (APPROVAL_SIGNAL, json!({ "approved": false, "decided_by": "grace" })),
+            ],
         ),
         ticket(
             "an outage, answered with a link until the review finds it",

@@ -13,6 +13,7 @@ pub(crate) mod greenhouse;
 pub(crate) mod hand;
 pub(crate) mod pgbouncer;
 pub(crate) mod proxy;
+pub(crate) mod receiver;
 pub(crate) mod script;
 pub(crate) mod statement;
 pub(crate) mod trial;

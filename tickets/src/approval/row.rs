@@ -1,8 +1,10 @@
 //! Owns [`ApprovalRow`], a row of `approvals` as it is stored, and [`Approval`], what the API shows of it.
 
 use super::status::ApprovalStatus;
+use crate::triage::ProposedAction;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::Value;
 use sqlx::PgConnection;
 use ticketflow_engine::{RunId, StoreError};
 
@@ -21,6 +23,11 @@ pub(crate) struct ApprovalRow {
     pub(crate) decided_by: Option<String>,
     pub(crate) reason: Option<String>,
     pub(crate) edited_response: Option<String>,
+    pub(crate) actions: Value,
+    pub(crate) redrafts_left: i16,
+    pub(crate) instructions: Option<String>,
+    pub(crate) approved_actions: Option<Vec<String>>,
+    pub(crate) decision_key: Option<String>,
 }
 
 /// A request for a person's decision.
@@ -36,6 +43,8 @@ pub struct Approval {
     pub draft: Option<String>,
     /// Why a person must decide.
     pub reasons: Vec<String>,
+    /// What is done besides if it is approved.
+    pub actions: Vec<ProposedAction>,
     /// When it was asked.
     pub requested_at: DateTime<Utc>,
     /// When the wait ends without a decision; none: never.
@@ -48,30 +57,45 @@ pub struct Approval {
     pub reason: Option<String>,
     /// Reply used in place of the draft.
     pub edited_response: Option<String>,
+    /// What another draft is to do differently.
+    pub instructions: Option<String>,
+    /// Names of those of the actions that were approved; none: all.
+    pub approved_actions: Option<Vec<String>>,
+    /// How often another draft may be asked for from here on.
+    pub redrafts_left: u16,
 }
 
 impl TryFrom<ApprovalRow> for Approval {
     type Error = StoreError;
 
     fn try_from(row: ApprovalRow) -> Result<Self, StoreError> {
-        let status = ApprovalStatus::parse(&row.status).ok_or_else(|| StoreError::Corrupt {
-            table: "approvals",
-            column: "status",
-            row: format!("{} seq {}", row.ticket_id, row.seq),
-            problem: format!("{:?} is not a status", row.status),
-        })?;
+        let place = format!("{} seq {}", row.ticket_id, row.seq);
+        let corrupt =
+            |column, problem| StoreError::Corrupt { table: "approvals", column, row: place, problem };
+        let Some(status) = ApprovalStatus::parse(&row.status) else {
+            return Err(corrupt("status", format!("{:?} is not a status", row.status)));
+        };
+        let actions = match serde_json::from_value(row.actions) {
+            Ok(actions) => actions,
+            Err(error) => return Err(corrupt("actions", error.to_string())),
+        };
+        let used = i16::from(status == ApprovalStatus::SentBack);
         Ok(Self {
             id: row.ticket_id,
             seq: row.seq,
             status,
             draft: row.draft,
             reasons: row.reasons,
+            actions,
             requested_at: row.requested_at,
             deadline: row.deadline,
             decided_at: row.decided_at,
             decided_by: row.decided_by,
             reason: row.reason,
             edited_response: row.edited_response,
+            instructions: row.instructions,
+            approved_actions: row.approved_actions,
+            redrafts_left: u16::try_from(row.redrafts_left - used).unwrap_or(0),
         })
     }
 }
@@ -89,7 +113,8 @@ pub(crate) async fn load(
     sqlx::query_as!(
         ApprovalRow,
         r#"SELECT a.ticket_id AS "ticket_id: RunId", a.seq, a.is_open, a.status, a.draft, a.reasons, a.requested_at,
-                  a.deadline, a.decided_at, a.decided_by, a.reason, a.edited_response
+                  a.deadline, a.decided_at, a.decided_by, a.reason, a.edited_response, a.actions, a.redrafts_left,
+                  a.instructions, a.approved_actions, a.decision_key
            FROM unnest($1::smallint[], $2::uuid[]) AS wanted (bucket, id)
            JOIN approvals AS a ON a.bucket = wanted.bucket AND a.ticket_id = wanted.id
            ORDER BY a.bucket, a.ticket_id, a.seq"#,

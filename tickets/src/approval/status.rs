@@ -9,6 +9,8 @@ closed_words! {
         Pending => "pending",
         /// The draft, or an edited reply, may be used.
         Approved => "approved",
+        /// Another draft was asked for.
+        SentBack => "sent_back",
         /// A person takes over.
         Rejected => "rejected",
         /// The deadline passed.

@@ -1,22 +1,9 @@
-//! Reads of `approvals`, and the decision itself.
-//!
-//! A decision is two writes in one transaction: the signal that the run waits for, and the mark on the request, which
-//! turns a second decision away. The projection writes the same mark again when the run takes the signal.
-//! Locks are taken in the order live run, request, as the projection does.
+//! Reads of `approvals`.
 
-use super::{
-    decision::ApprovalDecision,
-    row::{Approval, ApprovalRow, load},
-    status::ApprovalStatus,
-};
-use crate::{clean, triage::APPROVAL_SIGNAL};
+use super::row::{Approval, ApprovalRow, load};
 use chrono::{DateTime, Utc};
-use serde_json::value::to_raw_value;
-use sqlx::{Connection, PgConnection};
-use ticketflow_engine::{
-    Actor, RunId, StoreError,
-    store::signal::{self, Sent},
-};
+use sqlx::PgConnection;
+use ticketflow_engine::{RunId, StoreError};
 
 /// The place after a request in the list of those that are pending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,17 +40,6 @@ pub struct Pending {
     pub next: Option<ApprovalCursor>,
 }
 
-/// What became of a decision.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decided {
-    /// It stands, and the run will take it up; the caller wakes the workers once it has committed.
-    Accepted(Sent),
-    /// Somebody decided before, the deadline passed, or the run went on another way.
-    AlreadyDecided(Box<Approval>),
-    /// Nobody ever asked for a decision on this ticket, or there is no such ticket.
-    NotAsked,
-}
-
 /// Pending requests, longest waiting first.
 ///
 /// # Errors
@@ -76,7 +52,8 @@ pub async fn list_pending(
     let mut rows = sqlx::query_as!(
         ApprovalRow,
         r#"SELECT ticket_id AS "ticket_id: RunId", seq, is_open, status, draft, reasons, requested_at, deadline,
-                  decided_at, decided_by, reason, edited_response
+                  decided_at, decided_by, reason, edited_response, actions, redrafts_left, instructions,
+                  approved_actions, decision_key
            FROM approvals
            WHERE status = 'pending' AND (requested_at, ticket_id) > ($1, $2)
            ORDER BY requested_at, ticket_id LIMIT $3"#,
@@ -102,54 +79,6 @@ pub async fn list_pending(
 pub async fn get(connection: &mut PgConnection, ticket: RunId) -> Result<Option<Approval>, StoreError> {
     let mut rows = load(connection, &[ticket]).await.map_err(StoreError::database("read an approval"))?;
     rows.pop().map(Approval::try_from).transpose()
-}
-
-/// Decides on a ticket's draft, unless that was decided before.
-///
-/// # Errors
-/// If the database did not do it; then nothing was decided.
-pub async fn decide(
-    connection: &mut PgConnection,
-    ticket: RunId,
-    decision: &ApprovalDecision,
-    actor: &Actor,
-) -> Result<Decided, StoreError> {
-    let mut transaction = connection.begin().await.map_err(StoreError::database("begin a decision"))?;
-    let payload = to_raw_value(decision).map_err(StoreError::Encode)?;
-    let sent = signal::send(&mut transaction, ticket, APPROVAL_SIGNAL, &payload, actor).await?;
-    if let Some(sent) = sent
-        && mark(&mut transaction, ticket, decision).await?
-    {
-        transaction.commit().await.map_err(StoreError::database("commit a decision"))?;
-        return Ok(Decided::Accepted(sent));
-    }
-    transaction.rollback().await.map_err(StoreError::database("take back a decision"))?;
-    let asked = get(connection, ticket).await?;
-    Ok(asked.map_or(Decided::NotAsked, |asked| Decided::AlreadyDecided(Box::new(asked))))
-}
-
-/// Marks the open request. False: there is none that is pending.
-async fn mark(
-    connection: &mut PgConnection,
-    ticket: RunId,
-    decision: &ApprovalDecision,
-) -> Result<bool, StoreError> {
-    let status = if decision.approved { ApprovalStatus::Approved } else { ApprovalStatus::Rejected };
-    let marked = sqlx::query!(
-        "UPDATE approvals
-         SET status = $3, decided_at = engine_now(), decided_by = $4, reason = $5, edited_response = $6
-         WHERE bucket = $1 AND ticket_id = $2 AND is_open AND status = 'pending'",
-        ticket.bucket().as_i16(),
-        ticket.as_uuid(),
-        status.as_str(),
-        &*clean::text(&decision.decided_by),
-        decision.reason.as_deref().map(|reason| clean::text(reason).into_owned()),
-        decision.edited_response.as_deref().map(|edited| clean::text(edited).into_owned()),
-    )
-    .execute(connection)
-    .await
-    .map_err(StoreError::database("mark a decision"))?;
-    Ok(marked.rows_affected() == 1)
 }
 
 #[cfg(test)]

@@ -42,6 +42,8 @@ pub(super) fn first_row(
         tokens_input: None,
         tokens_output: None,
         cost_nanos: None,
+        edit_distance: None,
+        corrected: None,
         version: i64::from(record.seq.0) + 1,
         error_code: None,
         forked_from: created.fork.as_ref().map(|fork| fork.parent),
@@ -89,6 +91,10 @@ pub(super) fn apply(row: &mut TicketRow, patch: TicketPatch) {
     row.tokens_input = sum(row.tokens_input, patch.tokens_input);
     row.tokens_output = sum(row.tokens_output, patch.tokens_output);
     row.cost_nanos = sum(row.cost_nanos, patch.cost_nanos);
+    row.edit_distance = patch.edit_distance.or(row.edit_distance);
+    if let Some(corrected) = patch.corrected {
+        merge(&mut row.corrected, corrected);
+    }
 }
 
 fn move_to(row: &mut TicketRow, status: StatusTo) {

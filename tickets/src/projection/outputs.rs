@@ -6,8 +6,8 @@ use crate::{
     clean,
     model::nanos,
     triage::{
-        AiAccount, AiStatus, Classification, Draft, Extraction, Made, Research, Resolution, Review,
-        TriageStep,
+        AiAccount, AiStatus, Classification, Conclusion, Draft, Extraction, Made, Research, Resolution,
+        Review, SentBack, TriageStep,
     },
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -21,7 +21,7 @@ pub(super) fn output_patch(step: &str, output: &RawValue) -> TicketPatch {
         TriageStep::Research => read(output).map(|found| researched(&found)),
         TriageStep::Draft => read(output).map(|made: Made<Draft>| accounted(&made, drafted)),
         TriageStep::Review => read(output).map(|made: Made<Review>| accounted(&made, reviewed)),
-        TriageStep::Finalize => read(output).map(|found| finalized(&found)),
+        TriageStep::Finalize => read(output).map(|found| concluded(&found)),
     });
     patch.unwrap_or_default()
 }
@@ -77,10 +77,21 @@ fn reviewed(review: &Review) -> TicketPatch {
     results([("review", value(review))])
 }
 
-fn finalized(resolution: &Resolution) -> TicketPatch {
+fn concluded(conclusion: &Conclusion) -> TicketPatch {
+    match conclusion {
+        Conclusion::Resolved(resolution) => resolved(resolution),
+        Conclusion::Acting(acting) => results([("actions", value(&acting.outcomes))]),
+        Conclusion::SentBack(SentBack { instructions, .. }) => {
+            results([("instructions", json!(instructions))])
+        }
+    }
+}
+
+fn resolved(resolution: &Resolution) -> TicketPatch {
     TicketPatch {
         action: Some(resolution.action.to_string()),
         priority: Some(resolution.routing.priority),
+        edit_distance: resolution.rewrite.as_ref().map(|rewrite| rewrite.distance.get()),
         ..results([
             ("final_response", json!(resolution.final_response)),
             ("action", json!(resolution.action)),
@@ -88,6 +99,8 @@ fn finalized(resolution: &Resolution) -> TicketPatch {
             ("routing", value(&resolution.routing)),
             ("decided_by", value(&resolution.decided_by)),
             ("edited", json!(resolution.edited)),
+            ("rewrite", value(&resolution.rewrite)),
+            ("actions", value(&resolution.actions)),
         ])
     }
 }

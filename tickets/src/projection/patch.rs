@@ -82,6 +82,9 @@ pub(super) struct TicketPatch {
     pub(super) tokens_input: Option<i64>,
     pub(super) tokens_output: Option<i64>,
     pub(super) cost_nanos: Option<i64>,
+    pub(super) edit_distance: Option<f64>,
+    /// Put over what the row has, field by field.
+    pub(super) corrected: Option<Map<String, Value>>,
 }
 
 /// What `record` changes.
@@ -156,13 +159,29 @@ fn escalation(note: &Note) -> TicketPatch {
 fn annotation(note: &Note, at: DateTime<Utc>) -> TicketPatch {
     match note.topic.as_str() {
         topics::EDITED | topics::ASSIGNED | topics::TAGGED => {
-            serde_json::from_value(note.data.clone()).map(edit).unwrap_or_default()
+            let edited = serde_json::from_value(note.data.clone()).map(edit).unwrap_or_default();
+            edited.then(beside(&note.data))
         }
         topics::RESOLVED => {
             TicketPatch { resolution: Some(true), resolved_at: Some(at), ..TicketPatch::default() }
         }
         topics::REOPENED => TicketPatch { resolution: Some(false), ..TicketPatch::default() },
         _other_topic => TicketPatch::default(),
+    }
+}
+
+/// What stands beside an edit: what it corrects, and how far its reply is from the draft.
+fn beside(data: &Value) -> TicketPatch {
+    let corrected = data.pointer("/about/corrected").and_then(Value::as_object);
+    let corrected =
+        corrected.map(|all| all.iter().map(|(field, to)| (field.clone(), clean::json(to.clone()))));
+    let rewrite = data.pointer("/about/rewrite").filter(|rewrite| rewrite.is_object());
+    let shown = rewrite.map(|rewrite| Map::from_iter([("rewrite".to_owned(), clean::json(rewrite.clone()))]));
+    TicketPatch {
+        corrected: corrected.map(Iterator::collect),
+        edit_distance: rewrite.and_then(|rewrite| rewrite["distance"].as_f64()),
+        result: shown,
+        ..TicketPatch::default()
     }
 }
 
@@ -181,6 +200,9 @@ fn edit(edit: TicketEdit) -> TicketPatch {
     }
     if let Some(response) = &edit.final_response {
         set("final_response", response);
+    }
+    if let Some(entities) = edit.entities {
+        result.insert("entities".to_owned(), clean::json(Value::Object(entities)));
     }
     TicketPatch {
         result: (!result.is_empty()).then_some(result),
@@ -240,6 +262,8 @@ impl TicketPatch {
             tokens_input: sum(self.tokens_input, next.tokens_input),
             tokens_output: sum(self.tokens_output, next.tokens_output),
             cost_nanos: sum(self.cost_nanos, next.cost_nanos),
+            edit_distance: next.edit_distance.or(self.edit_distance),
+            corrected: merged(self.corrected, next.corrected),
         }
     }
 }

@@ -22,6 +22,9 @@ pub(super) struct Closing {
     pub(super) decided_by: Option<String>,
     pub(super) reason: Option<String>,
     pub(super) edited_response: Option<String>,
+    pub(super) instructions: Option<String>,
+    pub(super) approved_actions: Option<Vec<String>>,
+    pub(super) decision_key: Option<String>,
 }
 
 /// What a change does to a ticket's requests.
@@ -67,6 +70,11 @@ fn opened(run: RunId, record: &EventRecord, waited: &Waited) -> ApprovalRow {
         decided_by: None,
         reason: None,
         edited_response: None,
+        actions: clean::json(serde_json::to_value(about.actions).unwrap_or_default()),
+        redrafts_left: i16::try_from(about.redrafts_left).unwrap_or(i16::MAX),
+        instructions: None,
+        approved_actions: None,
+        decision_key: None,
     }
 }
 
@@ -78,6 +86,9 @@ pub(super) fn close(open: &mut ApprovalRow, closing: Closing) {
     open.decided_by = closing.decided_by;
     open.reason = closing.reason;
     open.edited_response = closing.edited_response;
+    open.instructions = closing.instructions;
+    open.approved_actions = closing.approved_actions;
+    open.decision_key = closing.decision_key;
 }
 
 /// How `record` ends the request that is open, if one is.
@@ -90,6 +101,9 @@ fn closing(run: RunId, record: &EventRecord) -> Option<Closing> {
         decided_by: None,
         reason: None,
         edited_response: None,
+        instructions: None,
+        approved_actions: None,
+        decision_key: None,
     };
     match &record.event {
         Event::SignalReceived(received) if received.signal == APPROVAL_SIGNAL => {
@@ -122,11 +136,15 @@ fn decided(undecided: Closing, received: &SignalReceived) -> Closing {
     let Ok(decision) = serde_json::from_str::<ApprovalDecision>(received.payload.get()) else {
         return undecided;
     };
+    let status = decision.status();
     Closing {
-        status: if decision.approved { ApprovalStatus::Approved } else { ApprovalStatus::Rejected },
+        status,
         decided_by: Some(clean::owned(decision.decided_by)),
         reason: decision.reason.map(clean::owned),
         edited_response: decision.edited_response.map(clean::owned),
+        instructions: decision.instructions.filter(|_| status == ApprovalStatus::SentBack).map(clean::owned),
+        approved_actions: decision.actions.map(|names| names.into_iter().map(clean::owned).collect()),
+        decision_key: decision.key.map(clean::owned),
         ..undecided
     }
 }

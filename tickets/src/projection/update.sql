@@ -22,12 +22,14 @@ SET version = p.version,
     ai_fallback = t.ai_fallback OR p.ai_fallback,
     tokens_input = coalesce(t.tokens_input + p.tokens_input, t.tokens_input, p.tokens_input),
     tokens_output = coalesce(t.tokens_output + p.tokens_output, t.tokens_output, p.tokens_output),
-    cost_nanos = coalesce(t.cost_nanos + p.cost_nanos, t.cost_nanos, p.cost_nanos)
+    cost_nanos = coalesce(t.cost_nanos + p.cost_nanos, t.cost_nanos, p.cost_nanos),
+    edit_distance = coalesce(p.edit_distance, t.edit_distance),
+    corrected = coalesce(t.corrected || p.corrected, t.corrected, p.corrected)
 FROM jsonb_to_recordset($1) AS p (
     bucket smallint, id uuid, version bigint, updated_at timestamptz, status text, completed_at timestamptz,
     error_code text, started_at timestamptz, resolution boolean, resolved_at timestamptz, category text,
     priority text, confidence double precision, language text, sentiment smallint, needs_review boolean, action text,
     reassigned boolean, assignee text, tags text[], metadata jsonb, attempts integer, ai_fallback boolean,
-    tokens_input bigint, tokens_output bigint, cost_nanos bigint
+    tokens_input bigint, tokens_output bigint, cost_nanos bigint, edit_distance double precision, corrected jsonb
 )
 WHERE t.bucket = p.bucket AND t.id = p.id

@@ -94,6 +94,9 @@ fn take_back_decision(open: &mut ApprovalRow) {
     open.decided_by = None;
     open.reason = None;
     open.edited_response = None;
+    open.instructions = None;
+    open.approved_actions = None;
+    open.decision_key = None;
 }
 
 fn fields(row: &impl serde::Serialize) -> Map<String, Value> {

@@ -154,10 +154,11 @@ macro_rules! close_query {
         sqlx::query!(
             "UPDATE approvals AS a
              SET is_open = false, status = p.status, decided_at = p.decided_at, decided_by = p.decided_by,
-                 reason = p.reason, edited_response = p.edited_response
+                 reason = p.reason, edited_response = p.edited_response, instructions = p.instructions,
+                 approved_actions = p.approved_actions, decision_key = p.decision_key
              FROM jsonb_to_recordset($1) AS p (
                  bucket smallint, ticket_id uuid, status text, decided_at timestamptz, decided_by text, reason text,
-                 edited_response text
+                 edited_response text, instructions text, approved_actions text[], decision_key text
              )
              WHERE a.bucket = p.bucket AND a.ticket_id = p.ticket_id AND a.is_open" + $of,
             $($argument)+
@@ -181,17 +182,19 @@ async fn open(connection: &mut PgConnection, rows: &[ApprovalRow]) -> Result<(),
     sqlx::query!(
         "INSERT INTO approvals (
              bucket, ticket_id, seq, is_open, status, draft, reasons, requested_at, deadline, decided_at, decided_by,
-             reason, edited_response
+             reason, edited_response, actions, redrafts_left, instructions, approved_actions, decision_key
          )
          SELECT ($2::smallint[])[p.position], p.ticket_id, p.seq, p.is_open, p.status, p.draft, p.reasons, p.requested_at, p.deadline,
-                p.decided_at, p.decided_by, p.reason, p.edited_response
+                p.decided_at, p.decided_by, p.reason, p.edited_response, p.actions, p.redrafts_left, p.instructions,
+                p.approved_actions, p.decision_key
          FROM ROWS FROM (jsonb_to_recordset($1) AS (
              ticket_id uuid, seq integer, is_open boolean, status text, draft text, reasons text[],
              requested_at timestamptz, deadline timestamptz, decided_at timestamptz, decided_by text, reason text,
-             edited_response text
+             edited_response text, actions jsonb, redrafts_left smallint, instructions text, approved_actions text[],
+             decision_key text
          )) WITH ORDINALITY AS p (
              ticket_id, seq, is_open, status, draft, reasons, requested_at, deadline, decided_at, decided_by, reason,
-             edited_response, position
+             edited_response, actions, redrafts_left, instructions, approved_actions, decision_key, position
          )",
         Json(rows) as _,
         &buckets,

@@ -4,7 +4,7 @@
 use super::{metadata::Metadata, topics};
 use crate::taxonomy::{Category, Priority};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use ticketflow_engine::event::Note;
 
 /// What an agent changes; what is none stays as it is.
@@ -17,6 +17,9 @@ pub struct TicketEdit {
     /// How soon somebody must look at it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<Priority>,
+    /// All that it names and asks for, with what is corrected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entities: Option<Map<String, Value>>,
     /// The draft.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub draft: Option<String>,

@@ -1,5 +1,7 @@
 //! A ticket as a customer hands it in, and as it stands afterwards.
 
+mod amend;
+mod correction;
 mod cursor;
 mod earlier;
 mod edit;
@@ -17,6 +19,8 @@ mod text;
 pub mod topics;
 mod view;
 
+pub use amend::{Amended, Amendment, amend};
+pub use correction::{Corrected, Correction, corrections};
 pub use cursor::{Cursor, CursorError};
 pub use earlier::earlier_of_customer;
 pub use edit::TicketEdit;
@@ -27,7 +31,7 @@ pub use new::{Channel, ContentHash, NewTicket};
 pub use row::TicketRow;
 pub(crate) use row::load;
 pub use solved::Solved;
-pub use stats::{Latency, TicketStats, awaiting_approval, stats};
+pub use stats::{Latency, Replies, TicketStats, awaiting_approval, stats};
 pub use status::TicketStatus;
 pub use store::{get, list};
 pub use text::{Body, CustomerId, Subject};

@@ -37,6 +37,8 @@ pub struct TicketRow {
     pub tokens_input: Option<i64>,
     pub tokens_output: Option<i64>,
     pub cost_nanos: Option<i64>,
+    pub edit_distance: Option<f64>,
+    pub corrected: Option<Value>,
     pub version: i64,
     pub error_code: Option<String>,
     pub forked_from: Option<RunId>,
@@ -50,7 +52,7 @@ pub struct TicketRow {
 /// The columns of [`TicketRow`], for statements that are put together at run time.
 pub(super) const COLUMNS: &str = "id, subject, body, customer_id, channel, metadata, status, paused_from, \
     category, priority, confidence, language, sentiment, needs_review, action, assignee, tags, attempt_count, \
-    ai_fallback, tokens_input, tokens_output, cost_nanos, version, error_code, forked_from, created_at, started_at, \
+    ai_fallback, tokens_input, tokens_output, cost_nanos, edit_distance, corrected, version, error_code, forked_from, created_at, started_at, \
     completed_at, resolved_at, updated_at";
 
 /// The rows of these tickets, in no particular order; those that do not exist are left out.
@@ -68,7 +70,7 @@ pub(crate) async fn load(
         r#"SELECT t.id AS "id: RunId", t.subject, t.body, t.customer_id, t.channel, t.metadata, t.status,
                   t.paused_from, NULL::jsonb AS result, t.category, t.priority, t.confidence, t.language, t.sentiment,
                   t.needs_review, t.action, t.assignee, t.tags, t.attempt_count, t.ai_fallback, t.tokens_input,
-                  t.tokens_output, t.cost_nanos, t.version, t.error_code, t.forked_from AS "forked_from: RunId",
+                  t.tokens_output, t.cost_nanos, t.edit_distance, t.corrected, t.version, t.error_code, t.forked_from AS "forked_from: RunId",
                   t.created_at, t.started_at, t.completed_at, t.resolved_at, t.updated_at
            FROM unnest($1::smallint[], $2::uuid[]) AS wanted (bucket, id)
            JOIN tickets AS t ON t.bucket = wanted.bucket AND t.id = wanted.id"#,

@@ -26,8 +26,21 @@ pub struct TicketStats {
     pub tokens_output: i64,
     /// Cost of all model calls, in US dollars.
     pub cost: f64,
+    /// How people's replies compare with the drafts, by category; tickets whose reply no person approved are left out.
+    pub replies: BTreeMap<String, Replies>,
     /// How long triage took, for the tickets of the last day.
     pub latency: Option<Latency>,
+}
+
+/// Replies that a person approved, compared with the drafts they were made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Replies {
+    /// How many.
+    pub approved: i64,
+    /// Share of them that were sent as they had been drafted, from 0 to 1.
+    pub unchanged_share: f64,
+    /// Mean of their distances from the drafts: see [`Rewrite`](crate::triage::Rewrite).
+    pub mean_edit_distance: f64,
 }
 
 /// Seconds from submission to the outcome.
@@ -49,26 +62,42 @@ pub async fn stats(connection: &mut PgConnection) -> Result<TicketStats, StoreEr
         r#"SELECT status, category, priority, count(*) AS "count!", count(*) FILTER (WHERE ai_fallback) AS "fallbacks!",
                   coalesce(sum(tokens_input), 0)::bigint AS "tokens_input!",
                   coalesce(sum(tokens_output), 0)::bigint AS "tokens_output!",
-                  coalesce(sum(cost_nanos), 0)::bigint AS "cost_nanos!"
+                  coalesce(sum(cost_nanos), 0)::bigint AS "cost_nanos!", count(edit_distance) AS "approved!",
+                  count(*) FILTER (WHERE edit_distance = 0) AS "unchanged!",
+                  coalesce(sum(edit_distance), 0) AS "distance!"
            FROM tickets GROUP BY status, category, priority"#,
     )
     .fetch_all(&mut *connection)
     .await
     .map_err(StoreError::database("count tickets"))?;
     let mut stats = TicketStats { latency: latency(connection).await?, ..TicketStats::default() };
-    let mut cost_nanos = 0;
+    let (mut cost_nanos, mut replies) = (0, BTreeMap::<String, (i64, i64, f64)>::new());
     for row in rows {
         stats.total += row.count;
         stats.fallbacks += row.fallbacks;
         stats.tokens_input += row.tokens_input;
         stats.tokens_output += row.tokens_output;
         cost_nanos += row.cost_nanos;
+        if let Some(category) = row.category.clone().filter(|_| row.approved > 0) {
+            let (approved, unchanged, distance) = replies.entry(category).or_default();
+            *approved += row.approved;
+            *unchanged += row.unchanged;
+            *distance += row.distance;
+        }
         *stats.by_status.entry(row.status).or_default() += row.count;
         row.category.into_iter().for_each(|word| *stats.by_category.entry(word).or_default() += row.count);
         row.priority.into_iter().for_each(|word| *stats.by_priority.entry(word).or_default() += row.count);
     }
     stats.cost = dollars(cost_nanos);
+    stats.replies = replies.into_iter().map(|(category, sums)| (category, compared(sums))).collect();
     Ok(stats)
+}
+
+/// Shares and means of replies of which `unchanged` are the drafts, and whose distances add up to `distance`.
+#[expect(clippy::cast_precision_loss, reason = "counts of rows stay far below 2^52")]
+fn compared((approved, unchanged, distance): (i64, i64, f64)) -> Replies {
+    let all = approved as f64;
+    Replies { approved, unchanged_share: unchanged as f64 / all, mean_edit_distance: distance / all }
 }
 
 async fn latency(connection: &mut PgConnection) -> Result<Option<Latency>, StoreError> {

@@ -8,7 +8,7 @@ use crate::{
     extract::{Body, idempotency_key, prefer_wait, traceparent},
     metrics::ticket_posted,
     problem::{Code, Problem},
-    routes::location,
+    routes::{REPLAYED, location},
     state::ApiState,
 };
 use axum::{
@@ -25,7 +25,6 @@ use ticketflow_tickets::{
     ticket::{NewTicket, Ticket, TicketStatus},
 };
 
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 /// Version of a ticket of which nothing but its first event exists.
 const FIRST_VERSION: i64 = 1;

@@ -2,11 +2,12 @@
 //!
 //! Decides; does nothing. Whatever sends a reply asks here first.
 
-use super::review::ApprovalPolicy;
+use super::review::{ApprovalPolicy, ApprovalRule};
 use ticketflow_tickets::{
     taxonomy::Taxonomy,
     triage::{
-        Action, Classification, DecidedBy, Draft, Extraction, Resolution, Review, Risk, Routing, Verdict,
+        Action, ActionOutcome, ActionStatus, Classification, DecidedBy, Draft, Extraction, Resolution,
+        Review, Rewrite, Risk, Routing, Verdict,
     },
 };
 
@@ -33,7 +34,7 @@ pub enum Approval {
 }
 
 /// Who decided what.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Decision {
     /// The policy let the draft through.
     Policy,
@@ -41,8 +42,12 @@ pub enum Decision {
     Approved {
         /// Their name.
         by: String,
-        /// The reply they wrote instead of the draft.
-        edited_response: Option<String>,
+        /// The draft, or the reply they wrote instead.
+        response: String,
+        /// How it differs from the draft.
+        rewrite: Rewrite,
+        /// What became of the actions they agreed to.
+        actions: Vec<ActionOutcome>,
     },
     /// A person refused the draft and takes the ticket over.
     Refused {
@@ -51,28 +56,36 @@ pub enum Decision {
     },
 }
 
-/// Says whether a person has to agree to the draft.
-pub fn approval(case: Case<'_>, policy: &ApprovalPolicy) -> Approval {
-    let mut reasons = Vec::new();
-    match (case.review.verdict, policy.auto_approve_min_score) {
-        (Verdict::Human | Verdict::Revise, _) => reasons.push("the review asks for a person".to_owned()),
-        (Verdict::Approve, None) => reasons.push("the policy has a person approve every draft".to_owned()),
-        (Verdict::Approve, Some(least)) if case.review.score < least => {
-            reasons.push(format!("the score {:.2} is below {:.2}", case.review.score.get(), least.get()));
-        }
-        (Verdict::Approve, Some(_)) => {}
+/// Says whether a person has to agree to the draft, and to so many actions.
+pub fn approval(case: Case<'_>, policy: &ApprovalPolicy, actions: usize) -> Approval {
+    let category = &case.classification.category;
+    let rule = policy.rule(category);
+    if rule == ApprovalRule::Never {
+        return Approval::NotNeeded;
     }
-    if policy.guarded_issues.contains(&case.extraction.issue_type) {
+    let mut reasons = Vec::new();
+    if rule == ApprovalRule::Always {
+        reasons.push("the policy has a person approve every draft".to_owned());
+    }
+    if case.review.verdict != Verdict::Approve {
+        reasons.push("the review asks for a person".to_owned());
+    } else if let Some(least) = policy.least_score(category).filter(|least| case.review.score < *least) {
+        reasons.push(format!("the score {:.2} is below {:.2}", case.review.score.get(), least.get()));
+    }
+    if policy.guards(category, case.extraction.issue_type) {
         reasons.push(format!("{} is a matter that a person decides", case.extraction.issue_type));
     }
-    if case.classification.confidence < policy.min_confidence {
+    if actions > 0 {
+        reasons.push("what is to be done besides the reply needs a person's word".to_owned());
+    }
+    if policy.least_confidence(category).is_some_and(|least| case.classification.confidence < least) {
         reasons.push("the category is unsure".to_owned());
     }
     if !case.extraction.risks.is_empty() {
         let risks: Vec<_> = case.extraction.risks.iter().map(|risk| risk.as_str()).collect();
         reasons.push(format!("risks: {}", risks.join(", ")));
     }
-    if case.draft.action == Action::Handoff {
+    if case.draft.action == Action::Handoff && policy.doubts(category) {
         reasons.push("the draft hands the ticket over".to_owned());
     }
     if reasons.is_empty() { Approval::NotNeeded } else { Approval::Needed(reasons) }
@@ -80,17 +93,41 @@ pub fn approval(case: Case<'_>, policy: &ApprovalPolicy) -> Approval {
 
 /// Ends triage as decided.
 pub fn resolve(case: Case<'_>, taxonomy: &Taxonomy, decision: Decision) -> Resolution {
-    let routing = routing(case, taxonomy);
-    let (final_response, action, decided_by, edited) = match decision {
-        Decision::Policy => (Some(case.draft.text.clone()), case.draft.action, DecidedBy::Policy, false),
-        Decision::Approved { by, edited_response } => {
-            let edited = edited_response.as_ref().is_some_and(|text| *text != case.draft.text);
-            let response = edited_response.unwrap_or_else(|| case.draft.text.clone());
-            (Some(response), case.draft.action, DecidedBy::Person(by), edited)
-        }
-        Decision::Refused { by } => (None, Action::Handoff, DecidedBy::Person(by), false),
+    let withheld = |decided_by| Resolution {
+        final_response: None,
+        action: Action::Handoff,
+        routing: routing(case, taxonomy),
+        decided_by,
+        edited: false,
+        rewrite: None,
+        actions: Vec::new(),
     };
-    Resolution { final_response, action, routing, decided_by, edited }
+    match decision {
+        // Nobody is asked by this policy, so that what the review withholds is a person's to answer.
+        Decision::Policy if case.review.verdict != Verdict::Approve => withheld(DecidedBy::Policy),
+        Decision::Policy => Resolution {
+            final_response: Some(case.draft.text.clone()),
+            action: case.draft.action,
+            ..withheld(DecidedBy::Policy)
+        },
+        // The reply may say that it was done.
+        Decision::Approved { by, actions, .. } if actions.iter().any(has_failed) => {
+            Resolution { actions, ..withheld(DecidedBy::Person(by)) }
+        }
+        Decision::Approved { by, response, rewrite, actions } => Resolution {
+            edited: response != case.draft.text,
+            final_response: Some(response),
+            action: case.draft.action,
+            rewrite: Some(rewrite),
+            actions,
+            ..withheld(DecidedBy::Person(by))
+        },
+        Decision::Refused { by } => withheld(DecidedBy::Person(by)),
+    }
+}
+
+fn has_failed(outcome: &ActionOutcome) -> bool {
+    outcome.status == ActionStatus::Failed
 }
 
 /// Security and legal matters go to their own teams, everything else to the category's.
@@ -159,7 +196,7 @@ mod tests {
         }
 
         fn needs_a_person(&self, policy: &ApprovalPolicy) -> bool {
-            approval(self.case(), policy) != Approval::NotNeeded
+            approval(self.case(), policy, 0) != Approval::NotNeeded
         }
     }
 
@@ -185,22 +222,79 @@ mod tests {
             change(&mut file);
             assert!(file.needs_a_person(&policy), "change {number}");
         }
-        let careful = ApprovalPolicy { auto_approve_min_score: None, ..policy };
-        assert!(File::harmless().needs_a_person(&careful));
+        assert!(approval(File::harmless().case(), &policy, 1) != Approval::NotNeeded);
+    }
+
+    /// By number of the change above: what a rule asks a person about.
+    #[test]
+    fn each_rule_asks_wherever_the_one_below_it_does() {
+        let changes: [fn(&mut File); 7] = [
+            |_| {},
+            |file| file.review.verdict = Verdict::Human,
+            |file| file.extraction.issue_type = IssueType::RefundRequest,
+            |file| file.extraction.risks = vec![Risk::Injection],
+            |file| file.review.score = Fraction::clamped(0.1),
+            |file| file.classification.confidence = Fraction::clamped(0.1),
+            |file| file.draft.action = Action::Handoff,
+        ];
+        let asked = |when| {
+            let policy = ApprovalPolicy { when, ..ApprovalPolicy::default() };
+            changes.map(|change| {
+                let mut file = File::harmless();
+                change(&mut file);
+                file.needs_a_person(&policy)
+            })
+        };
+        assert_eq!(asked(ApprovalRule::Always), [true; 7]);
+        assert_eq!(asked(ApprovalRule::BelowConfidence), [false, true, true, true, true, true, true]);
+        assert_eq!(asked(ApprovalRule::Guarded), [false, true, true, true, false, false, false]);
+        assert_eq!(asked(ApprovalRule::Never), [false; 7]);
+    }
+
+    #[test]
+    fn where_nobody_is_asked_what_the_review_withholds_is_handed_over() {
+        let taxonomy = Taxonomy::built_in().unwrap();
+        let mut file = File::harmless();
+        file.review.verdict = Verdict::Human;
+        let resolution = resolve(file.case(), &taxonomy, Decision::Policy);
+        assert_eq!((resolution.final_response, resolution.action), (None, Action::Handoff));
+    }
+
+    fn approved(response: &str, actions: Vec<ActionOutcome>) -> Resolution {
+        let (taxonomy, file) = (Taxonomy::built_in().unwrap(), File::harmless());
+        let rewrite = Rewrite::between(&file.draft.text, response);
+        let by = "Ada".to_owned();
+        let decision = Decision::Approved { by, response: response.to_owned(), rewrite, actions };
+        resolve(file.case(), &taxonomy, decision)
     }
 
     #[test]
     fn a_persons_words_replace_the_draft_and_are_marked() {
-        let taxonomy = Taxonomy::built_in().unwrap();
-        let file = File::harmless();
-        let edited = Decision::Approved { by: "Ada".to_owned(), edited_response: Some("Bye".to_owned()) };
-        let resolution = resolve(file.case(), &taxonomy, edited);
-        assert_eq!(resolution.final_response.as_deref(), Some("Bye"));
-        assert!(resolution.edited);
+        let resolution = approved("Bye", Vec::new());
+        assert_eq!((resolution.final_response.as_deref(), resolution.edited), (Some("Bye"), true));
         assert_eq!(resolution.decided_by, DecidedBy::Person("Ada".to_owned()));
-        let unchanged =
-            Decision::Approved { by: "Ada".to_owned(), edited_response: Some("Hello".to_owned()) };
-        assert!(!resolve(file.case(), &taxonomy, unchanged).edited);
+        assert!(resolution.rewrite.unwrap().distance > Fraction::ZERO);
+        assert!(!approved("Hello", Vec::new()).edited);
+    }
+
+    #[test]
+    fn a_reply_is_withheld_when_what_it_may_speak_of_was_not_done() {
+        let outcome = |status| ActionOutcome {
+            name: "issue_refund".to_owned(),
+            parameters: serde_json::Map::new(),
+            status,
+            idempotency_key: None,
+            http_status: None,
+            response: None,
+            reason: None,
+        };
+        let failed =
+            approved("We paid it back.", vec![outcome(ActionStatus::Done), outcome(ActionStatus::Failed)]);
+        assert_eq!((failed.final_response, failed.action), (None, Action::Handoff));
+        assert_eq!(failed.actions.len(), 2);
+        let done =
+            approved("We paid it back.", vec![outcome(ActionStatus::Done), outcome(ActionStatus::Declined)]);
+        assert!(done.final_response.is_some());
     }
 
     #[test]

@@ -24,7 +24,9 @@ pub use error::OfflineError;
 pub(crate) use extract::{Contacts, passes_luhn};
 pub use finalize::{Approval, Case, Decision, approval, resolve};
 pub use reading::Message;
-pub use review::{ApprovalPolicy, ReviewPolicy, ReviewRequest};
+pub use review::{
+    ApprovalPolicy, ApprovalRule, CategoryApproval, ReviewPolicy, ReviewRequest, UnknownCategory,
+};
 pub use text::PhraseError;
 
 use article::ArticleReadings;

@@ -2,12 +2,14 @@
 //!
 //! A draft is approved only when no check finds anything and nothing about the ticket asks for a person.
 
+mod approval;
 mod checks;
 mod policy;
 mod quoted;
 mod rules;
 
-pub use policy::{ApprovalPolicy, ReviewPolicy};
+pub use approval::{ApprovalPolicy, ApprovalRule, CategoryApproval, UnknownCategory};
+pub use policy::ReviewPolicy;
 pub(super) use rules::ReviewRules;
 
 use super::{
@@ -93,18 +95,18 @@ impl Reviewer<'_> {
 
 /// What about the ticket asks for a person, whatever the draft says.
 fn person_causes(request: &ReviewRequest<'_>) -> Vec<String> {
-    let approval = &request.policy.approval;
+    let (approval, category) = (&request.policy.approval, &request.classification.category);
     let issue = request.extraction.issue_type;
     let mut causes: Vec<String> =
         request.extraction.risks.iter().map(|risk| risk_cause(*risk).to_owned()).collect();
-    if approval.guarded_issues.contains(&issue) {
+    if approval.guards(category, issue) {
         causes.push(format!("{issue} is a matter that a person decides"));
     }
-    if request.classification.confidence < approval.min_confidence {
+    if approval.least_confidence(category).is_some_and(|least| request.classification.confidence < least) {
         let confidence = request.classification.confidence.get();
         causes.push(format!("the category is unsure (confidence {confidence:.2})"));
     }
-    if request.draft.action == Action::Handoff {
+    if request.draft.action == Action::Handoff && approval.doubts(category) {
         causes.push("the draft hands the ticket over".to_owned());
     }
     causes

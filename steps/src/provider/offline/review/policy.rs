@@ -1,30 +1,7 @@
-//! Owns what the configuration lets through without a person.
+//! Owns what a draft may say, as the configuration says it.
 
+use super::approval::ApprovalPolicy;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
-use ticketflow_tickets::triage::{Fraction, IssueType};
-
-/// What may go on without a person's approval.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ApprovalPolicy {
-    /// Score from which an approved draft goes on by itself; none when every draft needs a person.
-    pub auto_approve_min_score: Option<Fraction>,
-    /// Matters that a person always decides.
-    pub guarded_issues: BTreeSet<IssueType>,
-    /// Confidence in the category below which a person always decides.
-    pub min_confidence: Fraction,
-}
-
-impl Default for ApprovalPolicy {
-    fn default() -> Self {
-        Self {
-            auto_approve_min_score: Some(Fraction::clamped(0.7)),
-            guarded_issues: IssueType::ALL.iter().copied().filter(|issue| issue.is_guarded()).collect(),
-            min_confidence: Fraction::clamped(0.5),
-        }
-    }
-}
 
 /// What a draft may say.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,14 +54,5 @@ mod tests {
         ] {
             assert!(!policy.allows(bad), "{bad}");
         }
-    }
-
-    #[test]
-    fn money_deletion_and_stolen_accounts_are_guarded_by_default() {
-        let guarded = ApprovalPolicy::default().guarded_issues;
-        for issue in [IssueType::RefundRequest, IssueType::DataDeletion, IssueType::AccountCompromised] {
-            assert!(guarded.contains(&issue), "{issue}");
-        }
-        assert!(!guarded.contains(&IssueType::TrackOrder));
     }
 }

@@ -1,0 +1,91 @@
+//! Guarded actions on their way: one a visit, each only if the request that a person approved says so.
+
+use super::Finalize;
+use crate::{
+    action::{Answered, Call},
+    provider::offline::Case,
+};
+use ticketflow_engine::{Step as _, StepContext, StepError, StepOutcome};
+use ticketflow_tickets::{
+    approval::ApprovalStatus,
+    triage::{Acting, ActionOutcome, ActionStatus, Conclusion, ProposedAction},
+};
+
+impl Finalize {
+    /// Does the next of the approved actions.
+    pub(super) async fn act(
+        &self,
+        context: &StepContext,
+        case: Case<'_>,
+        mut acting: Acting,
+    ) -> Result<StepOutcome<Conclusion>, StepError> {
+        if acting.left.is_empty() {
+            return self.over(case, acting).await;
+        }
+        let next = acting.left.remove(0);
+        self.check_approved(context, &next).await?;
+        let outcome = self.call(context, &acting.approved_by, &next).await?;
+        acting.outcomes.push(outcome);
+        if acting.left.is_empty() {
+            return self.over(case, acting).await;
+        }
+        Ok(StepOutcome::GoTo(Self::NAME, Conclusion::Acting(acting)))
+    }
+
+    /// A checkpoint can be put there by an operator; a person's approval cannot.
+    async fn check_approved(&self, context: &StepContext, next: &ProposedAction) -> Result<(), StepError> {
+        let asked = self.asked(context).await?;
+        let approved = asked.filter(|asked| asked.status == ApprovalStatus::Approved);
+        if approved.is_some_and(|asked| asked.actions.contains(next)) {
+            return Ok(());
+        }
+        Err(StepError::fail("not_approved", format!("nobody approved {} with these parameters", next.name)))
+    }
+
+    async fn call(
+        &self,
+        context: &StepContext,
+        approved_by: &str,
+        proposal: &ProposedAction,
+    ) -> Result<ActionOutcome, StepError> {
+        let ticket = context.run_id();
+        // Not the step's own key: whatever leads to a second visit, the action is done once for a ticket.
+        let key = format!("{ticket}/{}", proposal.name);
+        let attempt = u32::try_from(context.attempt()).unwrap_or(1);
+        let call = Call { proposal, ticket, approved_by, key, attempt };
+        match self.0.policy.actions.call(&call).await {
+            Some(Answered::Settled(outcome)) => Ok(outcome),
+            Some(Answered::Again { problem, after }) => {
+                let error = StepError::retry("action_failed", format!("{}: {problem}", proposal.name));
+                Err(match after {
+                    Some(delay) => error.after(delay),
+                    None => error,
+                })
+            }
+            None => Ok(uncalled(proposal, ActionStatus::Failed, Some("it is declared no longer"))),
+        }
+    }
+}
+
+/// What is to be done, and what whoever approved the reply left out. `approved` are names; none: all.
+pub(super) fn split(
+    shown: Vec<ProposedAction>,
+    approved: Option<&[String]>,
+) -> (Vec<ProposedAction>, Vec<ActionOutcome>) {
+    let is_approved = |action: &ProposedAction| approved.is_none_or(|names| names.contains(&action.name));
+    let (left, declined): (Vec<_>, Vec<_>) = shown.into_iter().partition(is_approved);
+    let declined = declined.iter().map(|action| uncalled(action, ActionStatus::Declined, None));
+    (left, declined.collect())
+}
+
+fn uncalled(action: &ProposedAction, status: ActionStatus, reason: Option<&str>) -> ActionOutcome {
+    ActionOutcome {
+        name: action.name.clone(),
+        parameters: action.parameters.clone(),
+        status,
+        idempotency_key: None,
+        http_status: None,
+        response: None,
+        reason: reason.map(str::to_owned),
+    }
+}
