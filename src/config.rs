@@ -87,6 +87,7 @@ pub(crate) struct File {
     pub(crate) server: Server,
     pub(crate) database: DatabaseSection,
     pub(crate) worker: Worker,
+    pub(crate) offline: OfflineSection,
     pub(crate) steps: BTreeMap<String, StepSection>,
 }
 
@@ -151,6 +152,14 @@ pub(crate) struct Worker {
     pub(crate) poll_ms: Option<u64>,
     pub(crate) grace_seconds: Option<u64>,
     pub(crate) retention_days: Option<u32>,
+}
+
+/// `[offline]`: the provider that needs neither key nor network.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct OfflineSection {
+    /// What `ticketflow train` wrote.
+    pub(crate) weights: Option<PathBuf>,
 }
 
 /// `[steps.<name>]`: how a step of the ticket workflow is tried.

@@ -1,9 +1,6 @@
 //! The step that tells what a ticket is about, how pressing it is and in which language and mood it was written.
 
-use crate::{
-    provider::offline::Message,
-    settings::{Triage, offline_account},
-};
+use crate::settings::{Triage, offline_account};
 use ticketflow_engine::{Step, StepContext, StepError, StepOutcome};
 use ticketflow_tickets::{
     ticket::NewTicket,
@@ -24,7 +21,7 @@ impl Step for Classify {
         _context: &StepContext,
         ticket: NewTicket,
     ) -> Result<StepOutcome<Self::Output>, StepError> {
-        let found = self.0.offline.classify(Message::from(&ticket));
+        let found = self.0.offline.classify_ticket(&ticket);
         Ok(StepOutcome::Next(Made::new(found, offline_account(TriageStep::Classify))))
     }
 }

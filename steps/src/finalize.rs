@@ -143,7 +143,7 @@ mod tests {
 
     fn step() -> Finalize {
         let pool = PgPoolOptions::new().connect_lazy("postgres://nobody@localhost/nothing").unwrap();
-        Finalize(Triage::new(Taxonomy::built_in().unwrap(), TriagePolicy::default(), pool).unwrap())
+        Finalize(Triage::new(Taxonomy::built_in().unwrap(), None, TriagePolicy::default(), pool).unwrap())
     }
 
     fn context() -> StepContext {

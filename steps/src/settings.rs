@@ -1,6 +1,6 @@
 //! Owns [`Triage`], what the six steps are made from, and [`TriagePolicy`], what people decide about them.
 
-use crate::provider::offline::{Offline, OfflineError, ReviewPolicy};
+use crate::provider::offline::{Offline, OfflineError, ReviewPolicy, Weights};
 use sqlx::PgPool;
 use std::{sync::Arc, time::Duration};
 use ticketflow_tickets::{
@@ -37,12 +37,18 @@ pub struct Triage {
 }
 
 impl Triage {
-    /// Reads the word lists and templates of the offline provider.
+    /// Reads the word lists and templates of the offline provider; `weights` are a site's own.
     ///
     /// # Errors
     /// If one of them cannot be read.
-    pub fn new(taxonomy: Taxonomy, policy: TriagePolicy, pool: PgPool) -> Result<Self, OfflineError> {
-        let offline = Offline::new(taxonomy.clone())?;
+    pub fn new(
+        taxonomy: Taxonomy,
+        weights: Option<Weights>,
+        policy: TriagePolicy,
+        pool: PgPool,
+    ) -> Result<Self, OfflineError> {
+        let weights = weights.map_or_else(Weights::shipped, Ok)?;
+        let offline = Offline::with_weights(taxonomy.clone(), weights)?;
         Ok(Self {
             taxonomy: Arc::new(taxonomy),
             policy: Arc::new(policy),

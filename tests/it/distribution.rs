@@ -38,6 +38,7 @@ const ACROSS_SHARDS: &[(&str, &str)] = &[
     ("percentile_cont", "statistics, for people"),
     ("SELECT count(*) AS \"count!\" FROM approvals", "statistics, for people"),
     ("WHERE status = 'pending' AND (requested_at, ticket_id)", "the list of approvals, for people"),
+    ("payload ->> 'topic' = $1", "corrections, for training"),
     ("WHERE customer_id = $1 AND id < $2", "a customer's tickets lie anywhere; one read per ticket"),
     ("ORDER BY coalesce(resolved_at, completed_at)", "what was solved last; read once a minute and process"),
 ];

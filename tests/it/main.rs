@@ -26,6 +26,7 @@ mod once;
 mod plans;
 mod poolers;
 mod processes;
+mod quality;
 mod queues;
 mod research;
 mod restart;

@@ -13,8 +13,9 @@ use ticketflow_steps::Triage;
 /// # Errors
 /// If what the offline provider works from cannot be read, or a workflow does not fit together.
 pub fn catalog(settings: TriageSettings) -> Result<Catalog, CatalogError> {
-    let TriageSettings { pool, taxonomy, policy } = settings;
-    let triage = Triage::new(taxonomy.map_or_else(settings::built_in_taxonomy, Ok)?, policy, pool)?;
+    let TriageSettings { pool, taxonomy, weights, policy } = settings;
+    let taxonomy = taxonomy.map_or_else(settings::built_in_taxonomy, Ok)?;
+    let triage = Triage::new(taxonomy, weights, policy, pool)?;
     Ok(Catalog::new([ticket_triage::definition(&triage)?])?)
 }
 

@@ -2,7 +2,10 @@
 
 use sqlx::PgPool;
 use ticketflow_engine::DefinitionError;
-use ticketflow_steps::{TriagePolicy, provider::offline::OfflineError};
+use ticketflow_steps::{
+    TriagePolicy,
+    provider::offline::{OfflineError, Weights},
+};
 use ticketflow_tickets::taxonomy::{Taxonomy, TaxonomyError};
 
 /// Settings of the triage of tickets.
@@ -12,6 +15,8 @@ pub struct TriageSettings {
     pub pool: PgPool,
     /// The categories; none: those that come with the program.
     pub taxonomy: Option<Taxonomy>,
+    /// What was learnt from the site's own tickets; none: what comes with the program.
+    pub weights: Option<Weights>,
     /// What may be said, what a person must decide, and by when.
     pub policy: TriagePolicy,
 }
@@ -19,7 +24,7 @@ pub struct TriageSettings {
 impl TriageSettings {
     /// The defaults, on this pool.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool, taxonomy: None, policy: TriagePolicy::default() }
+        Self { pool, taxonomy: None, weights: None, policy: TriagePolicy::default() }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     chain::Hash,
     error::StoreError,
-    event::{Event, EventKind, EventRecord},
+    event::{Event, EventKind, EventRecord, Note},
     id::{Actor, Epoch, RunId, Seq, StepName},
 };
 use chrono::{DateTime, Utc};
@@ -110,6 +110,35 @@ pub async fn load(
 ) -> Result<Vec<EventRecord>, StoreError> {
     let rows = rows(connection, run, after, i64::MAX).await?;
     rows.into_iter().map(|row| row.parse(run)).collect()
+}
+
+/// The annotations with that topic on all runs, each run's oldest first; none that was erased. Reads the whole log: for
+/// training and reports.
+///
+/// # Errors
+/// If the database is out of reach or a payload is no note.
+pub async fn annotations(
+    connection: &mut PgConnection,
+    topic: &str,
+) -> Result<Vec<(RunId, Note)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT run_id AS "run: RunId", seq, payload::text AS "payload!" FROM run_events
+           WHERE kind = 'annotated' AND payload ->> 'topic' = $1 AND erased_digest IS NULL
+           ORDER BY run_id, seq"#,
+        topic,
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::database("read annotations"))?;
+    let note = |payload: &str, run: RunId, seq: i32| {
+        serde_json::from_str(payload).map_err(|error| StoreError::Corrupt {
+            table: "run_events",
+            column: "payload",
+            row: format!("{run} seq {seq}"),
+            problem: error.to_string(),
+        })
+    };
+    rows.into_iter().map(|row| Ok((row.run, note(&row.payload, row.run, row.seq)?))).collect()
 }
 
 /// The logs of many runs, each oldest first. A run that has none is left out, and so are events that were erased.

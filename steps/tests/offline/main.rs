@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper fails by panicking")]
 
 mod desk;
+mod feature_requests;
 mod injections;
 mod limits;
 mod messages;

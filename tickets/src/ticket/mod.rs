@@ -1,5 +1,6 @@
 //! A ticket as a customer hands it in, and as it stands afterwards.
 
+mod corrections;
 mod cursor;
 mod earlier;
 mod edit;
@@ -17,6 +18,7 @@ mod text;
 pub mod topics;
 mod view;
 
+pub use corrections::{Correction, corrections};
 pub use cursor::{Cursor, CursorError};
 pub use earlier::earlier_of_customer;
 pub use edit::TicketEdit;
