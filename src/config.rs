@@ -93,6 +93,7 @@ pub(crate) struct File {
     pub(crate) server: Server,
     pub(crate) database: DatabaseSection,
     pub(crate) worker: Worker,
+    pub(crate) offline: OfflineSection,
     pub(crate) steps: BTreeMap<String, StepSection>,
     pub(crate) providers: BTreeMap<String, models::ProviderSection>,
     /// Where prompts are that take the place of those that come with the program.
@@ -163,6 +164,14 @@ pub(crate) struct Worker {
     pub(crate) poll_ms: Option<u64>,
     pub(crate) grace_seconds: Option<u64>,
     pub(crate) retention_days: Option<u32>,
+}
+
+/// `[offline]`: the provider that needs neither key nor network.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct OfflineSection {
+    /// What `ticketflow train` wrote.
+    pub(crate) weights: Option<PathBuf>,
 }
 
 /// `[steps.<name>]`: how a step of the ticket workflow is tried, and the model that it asks.

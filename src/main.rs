@@ -8,13 +8,15 @@ mod http;
 mod nearest;
 mod output;
 mod postgres;
+mod quality;
 mod runtime;
 mod schema;
 mod telemetry;
 
 use clap::{CommandFactory, Parser};
 use command::{
-    audit, bench, demo, doctor, fake_llm, healthcheck, kb, migrate, runs, serve, tickets, workflow,
+    audit, bench, demo, doctor, eval, fake_llm, healthcheck, kb, migrate, runs, serve, tickets, train,
+    workflow,
 };
 use config::{Config, GlobalArgs};
 use exit::Exit;
@@ -70,6 +72,10 @@ enum Command {
     Doctor,
     /// Ask the API whether it is healthy; for containers
     Healthcheck,
+    /// Learn categories from labelled tickets, and say how well
+    Train(train::TrainArgs),
+    /// Say how well labelled tickets are read
+    Eval(eval::EvalArgs),
     /// Measure the engine on a scratch database
     Bench(Box<bench::BenchArgs>),
     /// A model server that understands nothing and fails on demand; for tests and demonstrations
@@ -116,6 +122,8 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Audit(command) => audit::run(command, cli.output, &config).await,
         Command::Doctor => doctor::run(&config, &api, cli.output).await,
         Command::Healthcheck => healthcheck::run(&api).await,
+        Command::Train(args) => train::run(args, cli.output, &config).await,
+        Command::Eval(args) => eval::run(&args, cli.output, &config),
         Command::Bench(args) => bench::run(*args, cli.output, &config).await,
         Command::FakeLlm(args) => fake_llm::run(args).await,
         Command::Completions { shell } => {

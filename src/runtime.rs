@@ -17,6 +17,8 @@ use ticketflow_engine::{
     store::{distribution, stats},
     wakeup::Wakeup,
 };
+use ticketflow_steps::provider::offline::{Offline, Weights};
+use ticketflow_tickets::taxonomy::Taxonomy;
 use ticketflow_worker::Shutdown;
 use ticketflow_workflows::{TriageSettings, models::ModelSettings};
 use tokio::{
@@ -136,10 +138,27 @@ pub(crate) fn catalog(config: &Config, steps: PgPool) -> anyhow::Result<Catalog>
 }
 
 fn configured_catalog(config: &Config, steps: PgPool, models: ModelSettings) -> anyhow::Result<Catalog> {
-    let settings = TriageSettings { models, policy: config.triage()?, ..TriageSettings::new(steps) };
+    let (weights, policy) = (weights(config)?, config.triage()?);
+    let settings = TriageSettings { weights, policy, models, ..TriageSettings::new(steps) };
     let mut catalog = ticketflow_workflows::catalog(settings)?;
     config.apply_policies(&mut catalog)?;
     Ok(catalog)
+}
+
+/// The weights that are configured, if some are.
+pub(crate) fn weights(config: &Config) -> anyhow::Result<Option<Weights>> {
+    let Some(path) = &config.file.offline.weights else { return Ok(None) };
+    let read = || anyhow::Ok(Weights::parse(&std::fs::read_to_string(path)?)?);
+    read().map(Some).map_err(|error| {
+        Exit::Usage
+            .with(format!("[offline] weights in the configuration file, {}: {error:#}", path.display()))
+    })
+}
+
+/// The offline provider, as configured.
+pub(crate) fn offline(config: &Config) -> anyhow::Result<Offline> {
+    let weights = weights(config)?.map_or_else(Weights::shipped, Ok)?;
+    Ok(Offline::with_weights(Taxonomy::built_in()?, weights)?)
 }
 
 /// The workflows as they come.

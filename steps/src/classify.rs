@@ -38,7 +38,7 @@ impl Step for Classify {
         context: &StepContext,
         ticket: NewTicket,
     ) -> Result<StepOutcome<Self::Output>, StepError> {
-        let task = ClassifyTask { triage: &self.0, message: Message::from(&ticket) };
+        let task = ClassifyTask { triage: &self.0, ticket: &ticket };
         Ok(match self.0.make(context, &task).await? {
             Making::Made(made) => StepOutcome::Next(made),
             Making::Later(pause) => StepOutcome::Sleep(pause),
@@ -48,7 +48,7 @@ impl Step for Classify {
 
 struct ClassifyTask<'a> {
     triage: &'a Triage,
-    message: Message<'a>,
+    ticket: &'a NewTicket,
 }
 
 /// What a model answers.
@@ -68,7 +68,7 @@ impl Task for ClassifyTask<'_> {
     type Result = Classification;
 
     fn evidence(&self) -> Vec<Part> {
-        vec![self.triage.ticket_part(self.message)]
+        vec![self.triage.ticket_part(Message::from(self.ticket))]
     }
 
     fn schema(&self) -> Value {
@@ -86,7 +86,7 @@ impl Task for ClassifyTask<'_> {
 
     fn accept(&self, answer: Answer, _prompt: &str) -> Result<Classification, Unfit> {
         let category = self.triage.taxonomy.category(&answer.category);
-        let ticket = self.triage.offline.customers_words(self.message);
+        let ticket = self.triage.offline.customers_words(Message::from(self.ticket));
         let reasons = answer.reasons.iter().filter(|reason| !self.triage.offline.invents(reason, &ticket));
         let reasons = reasons.take(MOST_REASONS);
         Ok(Classification {
@@ -101,6 +101,6 @@ impl Task for ClassifyTask<'_> {
     }
 
     fn offline(&self) -> Result<Classification, StepError> {
-        Ok(self.triage.offline.classify(self.message))
+        Ok(self.triage.offline.classify_ticket(self.ticket))
     }
 }

@@ -24,4 +24,4 @@ pub use extract::Extract;
 pub use finalize::Finalize;
 pub use research::Research;
 pub use review::Review;
-pub use settings::{Triage, TriageError, TriagePolicy};
+pub use settings::{Triage, TriagePolicy};

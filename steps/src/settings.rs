@@ -4,7 +4,7 @@ use crate::{
     action::Actions,
     provider::{
         model::{Asked, ModelError, ModelSettings, Models, Part, Task},
-        offline::{Message, Offline, OfflineError, ReviewPolicy},
+        offline::{Message, Offline, ReviewPolicy},
     },
     research::ArticleSearch,
 };
@@ -53,17 +53,17 @@ pub struct Triage {
 }
 
 impl Triage {
-    /// Reads the word lists and templates of the offline provider, and the prompts of the models.
+    /// Puts the steps together, and reads the prompts of the models.
     ///
     /// # Errors
-    /// If one of them cannot be read, or the settings of the models do not go together.
+    /// If a prompt cannot be read, or the settings of the models do not go together.
     pub fn new(
-        taxonomy: Taxonomy,
+        offline: Offline,
         policy: TriagePolicy,
         models: &ModelSettings,
         pool: PgPool,
-    ) -> Result<Self, TriageError> {
-        let offline = Offline::new(taxonomy.clone())?;
+    ) -> Result<Self, ModelError> {
+        let taxonomy = offline.taxonomy().clone();
         let library = Library::new(pool.clone());
         let models = Models::new(models, &taxonomy, &policy.review.allowed_links, &pool)?;
         Ok(Self {
@@ -82,17 +82,6 @@ impl Triage {
     pub fn most_attempts_of_actions(&self) -> Option<u32> {
         self.policy.actions.most_attempts()
     }
-}
-
-/// Why the steps cannot be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum TriageError {
-    /// Word lists or templates cannot be read.
-    #[error("the offline provider cannot start")]
-    Offline(#[from] OfflineError),
-    /// The models cannot be asked.
-    #[error("the models cannot be asked")]
-    Models(#[from] ModelError),
 }
 
 /// What became of a step's work.

@@ -35,6 +35,7 @@ mod people;
 mod plans;
 mod poolers;
 mod processes;
+mod quality;
 mod queues;
 mod research;
 mod restart;

@@ -16,15 +16,20 @@ pub mod triage {
 }
 
 use ticketflow_engine::Catalog;
-use ticketflow_steps::Triage;
+use ticketflow_steps::{Triage, provider::offline::Offline};
 
 /// Every workflow that a process can enqueue and run.
 ///
 /// # Errors
 /// If what the offline provider works from cannot be read, or a workflow does not fit together.
 pub fn catalog(settings: TriageSettings) -> Result<Catalog, CatalogError> {
-    let TriageSettings { pool, taxonomy, policy, models } = settings;
-    let triage = Triage::new(taxonomy.map_or_else(settings::built_in_taxonomy, Ok)?, policy, &models, pool)?;
+    let TriageSettings { pool, taxonomy, weights, policy, models } = settings;
+    let taxonomy = taxonomy.map_or_else(settings::built_in_taxonomy, Ok)?;
+    let offline = match weights {
+        Some(weights) => Offline::with_weights(taxonomy, weights),
+        None => Offline::new(taxonomy),
+    }?;
+    let triage = Triage::new(offline, policy, &models, pool)?;
     Ok(Catalog::new([ticket_triage::definition(&triage)?])?)
 }
 

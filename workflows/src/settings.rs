@@ -2,7 +2,13 @@
 
 use sqlx::PgPool;
 use ticketflow_engine::DefinitionError;
-use ticketflow_steps::{TriageError, TriagePolicy, provider::model::ModelSettings};
+use ticketflow_steps::{
+    TriagePolicy,
+    provider::{
+        model::{ModelError, ModelSettings},
+        offline::{OfflineError, Weights},
+    },
+};
 use ticketflow_tickets::taxonomy::{Taxonomy, TaxonomyError};
 
 /// Settings of the triage of tickets.
@@ -12,6 +18,8 @@ pub struct TriageSettings {
     pub pool: PgPool,
     /// The categories; none: those that come with the program.
     pub taxonomy: Option<Taxonomy>,
+    /// What was learnt from the site's own tickets; none: what comes with the program.
+    pub weights: Option<Weights>,
     /// What may be said, what a person must decide, and by when.
     pub policy: TriagePolicy,
     /// Which steps ask which model; none of them unless told otherwise.
@@ -21,7 +29,8 @@ pub struct TriageSettings {
 impl TriageSettings {
     /// The defaults, on this pool.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool, taxonomy: None, policy: TriagePolicy::default(), models: ModelSettings::default() }
+        let (policy, models) = (TriagePolicy::default(), ModelSettings::default());
+        Self { pool, taxonomy: None, weights: None, policy, models }
     }
 }
 
@@ -31,9 +40,12 @@ pub enum CatalogError {
     /// The categories cannot be used.
     #[error("the taxonomy cannot be used")]
     Taxonomy(#[from] TaxonomyError),
-    /// The steps cannot be set up.
-    #[error(transparent)]
-    Triage(#[from] TriageError),
+    /// Word lists, weights or templates cannot be read.
+    #[error("the offline provider cannot start")]
+    Offline(#[from] OfflineError),
+    /// The models cannot be asked.
+    #[error("the models cannot be asked")]
+    Models(#[from] ModelError),
     /// A workflow does not fit together.
     #[error("a workflow does not fit together")]
     Definition(#[from] DefinitionError),

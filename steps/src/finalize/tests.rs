@@ -3,7 +3,10 @@
 use super::*;
 use crate::{
     action::Actions,
-    provider::{model::ModelSettings, offline::ApprovalPolicy},
+    provider::{
+        model::ModelSettings,
+        offline::{ApprovalPolicy, Offline},
+    },
     settings::TriagePolicy,
 };
 use serde::de::DeserializeOwned;
@@ -42,7 +45,8 @@ fn sent_back(instructions: &[&str]) -> Conclusion {
 
 fn step(policy: TriagePolicy) -> Finalize {
     let pool = PgPoolOptions::new().connect_lazy("postgres://nobody@localhost/nothing").unwrap();
-    Finalize(Triage::new(Taxonomy::built_in().unwrap(), policy, &ModelSettings::default(), pool).unwrap())
+    let offline = Offline::new(Taxonomy::built_in().unwrap()).unwrap();
+    Finalize(Triage::new(offline, policy, &ModelSettings::default(), pool).unwrap())
 }
 
 fn context() -> StepContext {

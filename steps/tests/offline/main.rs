@@ -3,6 +3,7 @@
 
 mod desk;
 mod entities;
+mod feature_requests;
 mod injections;
 mod limits;
 mod messages;

@@ -1,6 +1,6 @@
 //! Owns what can keep the offline provider from starting: a word list or template that cannot be read.
 
-use super::text::PhraseError;
+use super::{EmbeddingError, WeightsError, text::PhraseError};
 
 /// A list that the provider works from cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +11,12 @@ pub enum OfflineError {
     /// A phrase is malformed.
     #[error("read a phrase")]
     Phrase(#[from] PhraseError),
+    /// The table of word vectors is malformed.
+    #[error("read the word vectors")]
+    Embeddings(#[source] &'static EmbeddingError),
+    /// The weights of the categories are malformed.
+    #[error("read the weights of the categories")]
+    Weights(#[from] WeightsError),
     /// A template is malformed.
     #[error("compile a template")]
     Template(#[from] minijinja::Error),

@@ -15,9 +15,10 @@ mod reading;
 mod review;
 mod sentiment;
 mod text;
+pub mod training;
 mod trusted;
 
-pub use classify::CategoryScore;
+pub use classify::{CategoryScore, Weights, WeightsError};
 pub use draft::{DraftError, DraftRequest};
 pub use embedding::{DIMENSIONS, Embedder, EmbeddingError, Vector};
 pub use error::OfflineError;
@@ -30,11 +31,11 @@ pub use review::{
 pub use text::PhraseError;
 
 use article::ArticleReadings;
-use classify::{Classifier, Lexicon};
+use classify::{Classifier, Parts, Scorer, settled};
 use draft::{Drafter, Names, Templates, Wordings};
 use extract::Extractor;
 use language::LanguageFinder;
-use priority::PriorityRules;
+use priority::{PriorityRules, is_important};
 use reading::{Reading, Readings};
 use review::{ReviewRules, Reviewer};
 use sentiment::MoodWords;
@@ -43,6 +44,7 @@ use text::InstructionWords;
 use ticketflow_tickets::{
     knowledge::Article,
     taxonomy::{Category, Taxonomy},
+    ticket::NewTicket,
     triage::{Amount, Classification, DateMention, Draft, Extraction, IssueType, Review},
 };
 use trusted::TrustedArticles;
@@ -53,7 +55,7 @@ pub struct Offline {
     taxonomy: Taxonomy,
     instructions: InstructionWords,
     languages: LanguageFinder,
-    lexicon: Lexicon,
+    scorer: Scorer,
     rules: PriorityRules,
     moods: MoodWords,
     extractor: Extractor,
@@ -67,12 +69,17 @@ pub struct Offline {
 }
 
 impl Offline {
-    /// Reads the word lists that come with the program, and the words of `taxonomy`.
+    /// Reads the word lists and weights that come with the program, and the words of `taxonomy`.
     pub fn new(taxonomy: Taxonomy) -> Result<Self, OfflineError> {
+        Self::with_weights(taxonomy, Weights::shipped()?)
+    }
+
+    /// The same, with weights of the site's own.
+    pub fn with_weights(taxonomy: Taxonomy, weights: Weights) -> Result<Self, OfflineError> {
         Ok(Self {
             instructions: InstructionWords::load()?,
             languages: LanguageFinder::load()?,
-            lexicon: Lexicon::of(&taxonomy)?,
+            scorer: Scorer::new(&taxonomy, weights)?,
             rules: PriorityRules::load()?,
             moods: MoodWords::load()?,
             extractor: Extractor::load()?,
@@ -89,14 +96,24 @@ impl Offline {
 
     /// Category, priority, mood and language of a message.
     pub fn classify(&self, message: Message<'_>) -> Classification {
+        self.classify_from(message, false)
+    }
+
+    /// The same of a ticket, whose metadata may call its customer important: `vip: true`, or a `tier` or `plan` of
+    /// `vip`, `enterprise` or `platinum`.
+    pub fn classify_ticket(&self, ticket: &NewTicket) -> Classification {
+        self.classify_from(Message::from(ticket), is_important(&ticket.metadata))
+    }
+
+    fn classify_from(&self, message: Message<'_>, important: bool) -> Classification {
         let reading = self.read(message);
         let classifier = Classifier {
             taxonomy: &self.taxonomy,
-            lexicon: &self.lexicon,
+            scorer: &self.scorer,
             rules: &self.rules,
             moods: &self.moods,
         };
-        classifier.classify(&reading, self.extractor.traces(&reading))
+        classifier.classify(&reading, self.extractor.traces(&reading), important)
     }
 
     /// What a customer says and quotes, without what addresses the program that reads it.
@@ -135,7 +152,44 @@ impl Offline {
     /// How much speaks for each category, for those who weigh it against other evidence.
     pub fn category_scores(&self, message: Message<'_>) -> Vec<CategoryScore> {
         let reading = self.read(message);
-        self.lexicon.scores(&reading, self.extractor.traces(&reading))
+        self.scorer.scores(&reading, self.extractor.traces(&reading))
+    }
+
+    /// The category by keywords alone, and how likely it is: what the rest is compared with.
+    pub fn by_keywords(&self, message: Message<'_>) -> (Category, f64) {
+        let (probabilities, _) = self.evidence(message);
+        let (best, probability) = settled(&probabilities);
+        let name = |at: usize| self.taxonomy.categories()[at].name.clone();
+        (best.map_or_else(|| self.taxonomy.fallback().clone(), name), probability)
+    }
+
+    /// What decides on categories beside the taxonomy's words.
+    pub const fn weights(&self) -> &Weights {
+        self.scorer.weights()
+    }
+
+    /// The categories that it tells apart.
+    pub const fn taxonomy(&self) -> &Taxonomy {
+        &self.taxonomy
+    }
+
+    /// The names of the categories, in the taxonomy's order.
+    pub fn category_names(&self) -> Vec<String> {
+        self.categories().iter().map(Category::to_string).collect()
+    }
+
+    fn categories(&self) -> Vec<Category> {
+        self.taxonomy.categories().iter().map(|entry| entry.name.clone()).collect()
+    }
+
+    /// The probabilities of the categories by keywords; and, where a text has a meaning that is understood, that meaning
+    /// with the evidence that does not come from the linear model.
+    fn evidence(&self, message: Message<'_>) -> (Vec<f64>, Option<(Parts, Vector)>) {
+        let reading = self.read(message);
+        let evidence = self.scorer.evidence(&reading, self.extractor.traces(&reading));
+        let counted = evidence.counted.iter().map(|score| score.probability).collect();
+        let untrained = vec![None; self.taxonomy.categories().len()];
+        (counted, evidence.parts(&untrained).zip(evidence.vector().cloned()))
     }
 
     /// What a message of that category names and asks for.

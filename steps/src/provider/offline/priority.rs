@@ -5,10 +5,12 @@ use super::{
     text::{PhraseBook, Words},
 };
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use ticketflow_tickets::{
     language::Language,
     taxonomy::Priority,
+    ticket::Metadata,
     triage::{Risk, Sentiment},
 };
 
@@ -19,6 +21,11 @@ const LOW_UP_TO: i32 = -3;
 const LEISURELY: i32 = -3;
 /// Mood at which a ticket is looked at sooner.
 const ANGRY: u8 = 2;
+/// What an important customer adds.
+const IMPORTANT: i32 = 2;
+/// Fields of a ticket's metadata that say what a customer is, and what important ones are there.
+const STANDING: [&str; 2] = ["tier", "plan"];
+const IMPORTANT_STANDING: [&str; 3] = ["vip", "enterprise", "platinum"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,6 +67,18 @@ pub(super) struct Circumstances {
     pub(super) leisurely: bool,
     /// The customer's mood.
     pub(super) sentiment: Sentiment,
+    /// The customer is [important](is_important).
+    pub(super) important: bool,
+}
+
+/// Whether the metadata calls the customer important: `vip: true`, or a `tier` or `plan` of `vip`, `enterprise` or
+/// `platinum`. The text is not asked: everybody could write it.
+pub(super) fn is_important(metadata: &Metadata) -> bool {
+    let fields = metadata.as_map();
+    let standing = STANDING.iter().filter_map(|name| fields.get(*name)?.as_str());
+    let mut important =
+        standing.map(|standing| IMPORTANT_STANDING.iter().any(|name| standing.eq_ignore_ascii_case(name)));
+    fields.get("vip").and_then(Value::as_bool).unwrap_or(false) || important.any(|important| important)
 }
 
 impl PriorityRules {
@@ -86,6 +105,10 @@ impl PriorityRules {
         if around.sentiment.get() <= ANGRY {
             points += 1;
             reasons.push("priority: the customer is upset (+1)".to_owned());
+        }
+        if around.important {
+            points += IMPORTANT;
+            reasons.push(format!("priority: an important customer, as the metadata says (+{IMPORTANT})"));
         }
         if around.leisurely && !rules().any(|(rule, _)| rule.points >= HIGH_FROM) {
             points += LEISURELY;
@@ -131,7 +154,7 @@ mod tests {
     use super::*;
 
     fn priority(language: Language, text: &str) -> Priority {
-        let around = Circumstances { leisurely: false, sentiment: Sentiment::NEUTRAL };
+        let around = Circumstances { leisurely: false, sentiment: Sentiment::NEUTRAL, important: false };
         PriorityRules::load().unwrap().urgency(language, &Words::of(text), around).priority
     }
 
@@ -159,10 +182,55 @@ mod tests {
     }
 
     #[test]
+    fn every_rule_gives_its_reason() {
+        let rules = PriorityRules::load().unwrap();
+        for (text, reason) in [
+            ("The site is down", "the service is down"),
+            ("We are losing money", "business is lost"),
+            ("You charged me twice", "money was taken"),
+            ("The deadline is Friday", "a date is to be kept"),
+            ("Someone is in my account", "wrong hands"),
+            ("My lawyer will sue you", "legal steps"),
+            ("All our users complain", "many people"),
+            ("This is the fourth time I write, nobody answers", "written before"),
+        ] {
+            let around =
+                Circumstances { leisurely: false, sentiment: Sentiment::parse(1).unwrap(), important: true };
+            let reasons = rules.urgency(Language::EN, &Words::of(text), around).reasons;
+            for part in [reason, "the customer is upset (+1)", "an important customer"] {
+                assert!(reasons.iter().any(|told| told.contains(part)), "{text}: {reasons:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_customer_is_important_by_metadata_alone() {
+        let important = |json: serde_json::Value| {
+            is_important(&Metadata::parse(json.as_object().unwrap().clone()).unwrap())
+        };
+        for yes in [
+            serde_json::json!({ "vip": true }),
+            serde_json::json!({ "plan": "Enterprise" }),
+            serde_json::json!({ "tier": "platinum", "plan": "free" }),
+        ] {
+            assert!(important(yes.clone()), "{yes}");
+        }
+        for no in [serde_json::json!({}), serde_json::json!({ "vip": "no", "plan": "business", "tier": 3 })] {
+            assert!(!important(no.clone()), "{no}");
+        }
+        let rules = PriorityRules::load().unwrap();
+        let around = Circumstances { leisurely: false, sentiment: Sentiment::NEUTRAL, important: true };
+        let words = Words::of("As a VIP I cannot log in");
+        assert_eq!(rules.urgency(Language::EN, &words, around).priority, Priority::High);
+        let other = Circumstances { important: false, ..around };
+        assert_eq!(rules.urgency(Language::EN, &words, other).priority, Priority::Medium);
+    }
+
+    #[test]
     fn what_can_wait_waits() {
         assert_eq!(priority(Language::EN, "Which limit applies? Just curious."), Priority::Low);
         assert_eq!(priority(Language::EN, "My invoice is wrong, no rush."), Priority::Medium);
-        let around = Circumstances { leisurely: true, sentiment: Sentiment::NEUTRAL };
+        let around = Circumstances { leisurely: true, sentiment: Sentiment::NEUTRAL, important: false };
         let rules = PriorityRules::load().unwrap();
         assert_eq!(
             rules.urgency(Language::EN, &Words::of("Dark mode, please"), around).priority,

@@ -175,6 +175,18 @@ mod tests {
     }
 
     #[test]
+    fn faces_and_marks_tell_a_mood_without_words() {
+        assert_eq!(score(Language::EN, "Order 1234"), 5);
+        assert!(score(Language::EN, "Order 1234 😡🤬") <= 3);
+        assert!(score(Language::EN, "Order 1234 😍🎉") >= 7);
+        assert!(
+            score(Language::EN, "This is terrible!!!") <= score(Language::EN, "This is terrible")
+                && score(Language::EN, "This is slightly bad")
+                    >= score(Language::EN, "This is extremely bad")
+        );
+    }
+
+    #[test]
     fn capitals_count_as_shouting() {
         assert!(score(Language::EN, "I WANT THE MONEY BACK ON MY CARD NOW") <= 3);
         assert_eq!(score(Language::EN, "I want the money back on my card now"), 5);
@@ -195,6 +207,11 @@ mod tests {
                 "Le service est excellent, je suis ravie",
             ),
             (Language::PT, "Isto é uma vergonha, um absurdo!", "O atendimento é excelente, adoro a loja"),
+            (
+                Language::VI,
+                "Thật là lừa đảo, tôi rất bức xúc!",
+                "Dịch vụ tuyệt vời, tôi rất hài lòng, cảm ơn!",
+            ),
         ] {
             assert!(score(language, bad) <= 3, "{bad}: {}", score(language, bad));
             assert!(score(language, good) >= 7, "{good}: {}", score(language, good));

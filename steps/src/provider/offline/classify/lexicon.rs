@@ -33,7 +33,7 @@ struct Vote {
 
 /// The categories' words.
 #[derive(Debug)]
-pub(in super::super) struct Lexicon {
+pub(super) struct Lexicon {
     categories: Vec<CategoryEntry>,
     phrases: PhraseBook<Vote>,
     spelling: HashMap<Language, Spelling>,
@@ -45,7 +45,7 @@ type Tally<'a> = Vec<BTreeMap<Cow<'a, str>, f64>>;
 
 impl Lexicon {
     /// Reads the words of `taxonomy`.
-    pub(in super::super) fn of(taxonomy: &Taxonomy) -> Result<Self, OfflineError> {
+    pub(super) fn of(taxonomy: &Taxonomy) -> Result<Self, OfflineError> {
         let categories = taxonomy.categories().to_vec();
         let mut phrases = PhraseBook::default();
         let mut languages = HashSet::from([Language::EN]);
@@ -65,7 +65,7 @@ impl Lexicon {
     }
 
     /// How much speaks for each category, in the taxonomy's order.
-    pub(in super::super) fn scores(&self, reading: &Reading, traces: Traces) -> Vec<CategoryScore> {
+    pub(super) fn scores(&self, reading: &Reading, traces: Traces) -> Vec<CategoryScore> {
         let mut tally: Tally<'_> = vec![BTreeMap::new(); self.categories.len()];
         self.count(&mut tally, reading.language, &reading.subject_words, IN_SUBJECT);
         self.count(&mut tally, reading.language, &reading.own_words, 1.0);

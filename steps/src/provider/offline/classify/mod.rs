@@ -1,10 +1,17 @@
-//! Owns the category of a ticket: words that speak for one, turned into a probability, and the courage to say "unclear".
+//! Owns the category of a ticket: what speaks for one, turned into a probability, and the courage to say "unclear".
 
+mod blend;
 mod descriptions;
 mod lexicon;
+mod meaning;
+mod scorer;
 mod spelling;
+mod weights;
 
-pub(super) use lexicon::Lexicon;
+pub(super) use blend::{Parts, linear, log_shares};
+pub(super) use scorer::Scorer;
+pub(super) use weights::{Blend, Class};
+pub use weights::{Weights, WeightsError};
 
 use super::{
     extract::Traces,
@@ -48,8 +55,8 @@ pub struct CategoryScore {
 pub(super) struct Classifier<'a> {
     /// The categories.
     pub(super) taxonomy: &'a Taxonomy,
-    /// Their words.
-    pub(super) lexicon: &'a Lexicon,
+    /// What they are told apart by.
+    pub(super) scorer: &'a Scorer,
     /// What makes a ticket pressing.
     pub(super) rules: &'a PriorityRules,
     /// What tells a mood.
@@ -57,14 +64,14 @@ pub(super) struct Classifier<'a> {
 }
 
 impl Classifier<'_> {
-    /// Category, priority, mood and language of a ticket.
-    pub(super) fn classify(self, reading: &Reading, traces: Traces) -> Classification {
-        let scores = self.lexicon.scores(reading, traces);
+    /// Category, priority, mood and language of a ticket, perhaps an important customer's.
+    pub(super) fn classify(self, reading: &Reading, traces: Traces, important: bool) -> Classification {
+        let scores = self.scorer.scores(reading, traces);
         let sentiment_score = self.moods.sentiment(reading.language, &reading.text, &reading.words);
         let verdict = self.verdict(&scores);
         let leisurely =
             if verdict.clear { self.waits(&verdict.category) } else { reading.words.len() <= FEW_WORDS };
-        let around = Circumstances { leisurely, sentiment: sentiment_score };
+        let around = Circumstances { leisurely, sentiment: sentiment_score, important };
         let urgency = self.rules.urgency(reading.language, &reading.words, around);
         let mut reasons = verdict.reasons;
         reasons.extend(urgency.reasons);
@@ -83,22 +90,19 @@ impl Classifier<'_> {
     }
 
     fn verdict(self, scores: &[CategoryScore]) -> Verdict {
-        let best = scores.iter().max_by(|left, right| left.probability.total_cmp(&right.probability));
-        match best {
-            Some(best) if best.probability >= CLEAR_FROM => Verdict {
+        let probabilities: Vec<f64> = scores.iter().map(|score| score.probability).collect();
+        let (clear, probability) = settled(&probabilities);
+        match clear.map(|best| &scores[best]) {
+            Some(best) => Verdict {
                 category: best.category.clone(),
-                probability: best.probability,
-                reasons: vec![format!(
-                    "category {}: {}",
-                    best.category,
-                    best.words[..best.words.len().min(MOST_REASONS)].join(", ")
-                )],
+                probability,
+                reasons: vec![format!("category {}: {}", best.category, because(&best.words))],
                 clear: true,
             },
-            Some(_) | None => Verdict {
+            None => Verdict {
                 category: self.taxonomy.fallback().clone(),
-                probability: best.map_or(0.0, |best| best.probability),
-                reasons: vec![unclear(best)],
+                probability,
+                reasons: vec![unclear(nearest(scores))],
                 clear: false,
             },
         }
@@ -108,6 +112,28 @@ impl Classifier<'_> {
     fn waits(self, category: &Category) -> bool {
         category == self.taxonomy.fallback() || category.as_str() == "feature_request"
     }
+}
+
+/// The category that is likely enough to be given, by its number, and how likely the likeliest is.
+pub(super) fn settled(probabilities: &[f64]) -> (Option<usize>, f64) {
+    let likeliest =
+        probabilities.iter().copied().enumerate().max_by(|left, right| left.1.total_cmp(&right.1));
+    match likeliest {
+        Some((at, probability)) if probability >= CLEAR_FROM => (Some(at), probability),
+        Some((_, probability)) => (None, probability),
+        None => (None, 0.0),
+    }
+}
+
+fn nearest(scores: &[CategoryScore]) -> Option<&CategoryScore> {
+    scores.iter().max_by(|left, right| left.probability.total_cmp(&right.probability))
+}
+
+fn because(words: &[String]) -> String {
+    if words.is_empty() {
+        return "worded as tickets of that category are".to_owned();
+    }
+    words[..words.len().min(MOST_REASONS)].join(", ")
 }
 
 fn unclear(best: Option<&CategoryScore>) -> String {

@@ -25,6 +25,11 @@ impl Vector {
         dot(&self.0, &other.0)
     }
 
+    /// Sum of the components, each times its own of `factors`.
+    pub(in super::super) fn along(&self, factors: &[f32]) -> f32 {
+        dot(&self.0, factors)
+    }
+
     /// Whether nothing is known about the text.
     pub fn is_silent(&self) -> bool {
         self.0.iter().all(|component| *component == 0.0)
@@ -37,7 +42,7 @@ impl Vector {
 }
 
 /// Sums in eight lanes, as the compiler cannot reorder a sum of floats by itself.
-fn dot(one: &[f32; DIMENSIONS], other: &[f32; DIMENSIONS]) -> f32 {
+fn dot(one: &[f32], other: &[f32]) -> f32 {
     const LANES: usize = 8;
     let mut lanes = [0.0; LANES];
     let (ones, _) = one.as_chunks::<LANES>();
