@@ -133,7 +133,7 @@ async fn a_share_of_the_tickets_gets_the_second_variant_and_stats_tell_them_apar
     })
     .await;
     let runs = desk.submit_many(40).await;
-    desk.all_triaged(&runs).await;
+    desk.all_triaged().await;
     let stats = ticketflow_tickets::model::usage::stats(&mut *desk.engine.connection().await).await.unwrap();
     let [first, second] = &stats[..] else { panic!("{stats:#?}") };
     assert!(first.prompt.starts_with("classify.b@") && second.prompt.starts_with("classify@"), "{stats:#?}");

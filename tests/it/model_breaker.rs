@@ -90,7 +90,7 @@ async fn what_one_process_finds_out_another_knows() {
     let desk = desk_on(TestEngine::builder().workers(3), Behaviour::always(Mode::NoModel), touchy).await;
     assert_eq!(reason(&desk, 0).await, Some(FallbackReason::NotFound));
     let runs = desk.submit_many(30).await;
-    desk.all_triaged(&runs).await;
+    desk.all_triaged().await;
     for run in runs {
         let account = desk.account(run, TriageStep::Classify).await;
         assert_eq!(

@@ -71,7 +71,7 @@ async fn no_more_calls_are_under_way_than_allowed() {
     })
     .await;
     let runs = desk.submit_many(60).await;
-    desk.all_triaged(&runs).await;
+    desk.all_triaged().await;
     let tally = desk.model.tally();
     assert_eq!((tally.requests, tally.most_at_once), (60, 3));
     desk.finish().await;

@@ -1,7 +1,6 @@
 //! A support desk whose steps ask a model: a real server over real HTTP that answers by rule and misbehaves on demand.
 
 use super::{TestEngine, engine::Builder, until};
-use futures::future::join_all;
 use serde_json::{Value, json, value::to_raw_value};
 use ticketflow_engine::{
     Actor, Backoff, Catalog, RunId,
@@ -142,14 +141,17 @@ impl TestDesk {
         run
     }
 
-    /// Waits for many.
-    pub(crate) async fn all_triaged(&self, runs: &[RunId]) {
-        until("every ticket is triaged", || async {
-            let query = "SELECT NOT EXISTS (SELECT FROM live_runs WHERE state <> 'waiting')";
-            sqlx::query_scalar::<_, bool>(query).fetch_one(&self.engine.pool).await.unwrap()
-        })
-        .await;
-        join_all(runs.iter().take(20).map(|run| self.triaged(*run))).await;
+    /// Waits until all are triaged, as long as there is any progress.
+    pub(crate) async fn all_triaged(&self) {
+        let under_way = async || -> i64 {
+            let query = "SELECT count(*) FROM live_runs WHERE state <> 'waiting'";
+            sqlx::query_scalar(query).fetch_one(&self.engine.pool).await.unwrap()
+        };
+        let mut left = under_way().await;
+        while left > 0 {
+            until("another ticket is triaged", || async { under_way().await < left }).await;
+            left = under_way().await;
+        }
     }
 
     /// A step's output.
