@@ -70,7 +70,7 @@ async fn no_more_calls_are_under_way_than_allowed() {
         provider(settings).concurrency = 3;
     })
     .await;
-    let runs = desk.submit_many(60).await;
+    desk.submit_many(60).await;
     desk.all_triaged().await;
     let tally = desk.model.tally();
     assert_eq!((tally.requests, tally.most_at_once), (60, 3));

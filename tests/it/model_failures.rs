@@ -149,9 +149,9 @@ async fn the_pause_that_a_provider_asks_for_is_kept_by_the_engine() {
     desk.model.arrived(1).await;
     desk.engine.reaches(run, ticketflow_engine::status::LiveState::Sleeping).await;
     let log = desk.engine.log(run).await;
-    let paused = log.iter().find_map(|record| match &record.event {
-        Event::StepRetried(retried) => Some((retried.retry_at - record.at).num_milliseconds()),
-        _ => None,
+    let paused = log.iter().find_map(|record| {
+        let Event::StepRetried(retried) = &record.event else { return None };
+        Some((retried.retry_at - record.at).num_milliseconds())
     });
     assert!((6_500..9_000).contains(&paused.unwrap()), "{paused:?}");
     desk.engine.advance_clock(Duration::from_secs(10)).await;

@@ -56,13 +56,13 @@ async fn variables_alone_turn_a_model_on_and_everything_tells_of_it() {
         (&breaker["provider"], &breaker["model"], &breaker["state"]),
         (&"openai".into(), &"fake".into(), &"closed".into())
     );
-    let (_, stats) = app.get("/stats").await;
+    let (_, counts) = app.get("/stats").await;
     assert_eq!(
-        (stats["prompts"].as_array().unwrap().len(), &stats["prompts"][0]["accepted"]),
+        (counts["prompts"].as_array().unwrap().len(), &counts["prompts"][0]["accepted"]),
         (4, &1.into()),
-        "{stats}"
+        "{counts}"
     );
-    assert_eq!(stats["ai_success_rate"], 1.0, "{stats}");
+    assert_eq!(counts["ai_success_rate"], 1.0, "{counts}");
     let scraped =
         app.http().get(format!("http://{metrics}/metrics")).send().await.unwrap().text().await.unwrap();
     for line in [

@@ -169,9 +169,9 @@ impl TestDesk {
     /// The accounts of all results that a model or the rules made for a run, in the order of its log.
     pub(crate) async fn accounts(&self, run: RunId) -> Vec<AiAccount> {
         let log = self.engine.log(run).await;
-        let outputs = log.into_iter().filter_map(|record| match record.event {
-            Event::StepCompleted(completed) => serde_json::from_str::<Value>(completed.output.get()).ok(),
-            _ => None,
+        let outputs = log.into_iter().filter_map(|record| {
+            let Event::StepCompleted(completed) = record.event else { return None };
+            serde_json::from_str::<Value>(completed.output.get()).ok()
         });
         outputs.filter_map(|output| serde_json::from_value(output.get("ai")?.clone()).ok()).collect()
     }
@@ -179,9 +179,9 @@ impl TestDesk {
     /// Codes of the failed attempts in a run's log.
     pub(crate) async fn retries(&self, run: RunId) -> Vec<String> {
         let log = self.engine.log(run).await;
-        let codes = log.into_iter().filter_map(|record| match record.event {
-            Event::StepRetried(retried) => Some(retried.error.code),
-            _ => None,
+        let codes = log.into_iter().filter_map(|record| {
+            let Event::StepRetried(retried) = record.event else { return None };
+            Some(retried.error.code)
         });
         codes.collect()
     }
