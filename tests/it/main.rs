@@ -29,6 +29,7 @@ mod model_breaker;
 mod model_budgets;
 mod model_failures;
 mod model_processes;
+mod model_run;
 mod once;
 mod order;
 mod people;
