@@ -69,9 +69,8 @@ impl Meanings {
         let meaning = &self.read[*self.places.get(&article.id)?];
         let read = || article.passages().map(|passage| embedder.embed(passage)).collect();
         let passages = meaning.passages.get_or_init(read).iter().zip(article.passages());
-        let nearness = |(vector, _): &(&Vector, &str)| vector.dot(text);
-        let nearest = passages.max_by(|one, other| nearness(one).total_cmp(&nearness(other)));
-        nearest.map(|(_, passage)| passage)
+        let rated = passages.map(|(vector, passage)| (vector.dot(text), passage));
+        rated.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, passage)| passage)
     }
 }
 
