@@ -4,12 +4,10 @@ use crate::support::{
     TestApp,
     app::{program, run},
 };
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::{fs, path::Path, process::Output};
 use tempfile::TempDir;
-use ticketflow_engine::{Actor, Client, Clock, Topology, wakeup::Wakeup};
-use ticketflow_tickets::{taxonomy::Category, ticket::TicketEdit};
-use ticketflow_workflows::TriageSettings;
 
 const TEXTS: [(&str, &str); 12] = [
     ("billing", "I was charged twice for my subscription, please refund one payment"),
@@ -115,17 +113,14 @@ async fn what_cannot_be_learnt_from_is_refused_with_what_to_do() {
 async fn corrections_of_categories_are_learnt_from() {
     let app = TestApp::start().await;
     let ids = app.submit(12).await;
-    let pool = app.pool().await;
-    let catalog = ticketflow_workflows::catalog(TriageSettings::new(pool.clone())).unwrap();
-    let client = Client::on(Topology::Single, pool, catalog, Clock::default(), Wakeup::new(false));
-    let mut connection = client.pool().acquire().await.unwrap();
     for (number, id) in ids.iter().enumerate() {
         let category = if number % 2 == 0 { "billing" } else { "order" };
-        let edit = TicketEdit { category: Some(Category::parse(category).unwrap()), ..TicketEdit::default() };
-        let note = edit.note(Value::Null).unwrap();
-        client.annotate(&mut connection, id.parse().unwrap(), &Actor::new("ada"), note).await.unwrap();
+        let (_, seen) = app.get(&format!("/tickets/{id}")).await;
+        let edit = app.http().patch(app.url(&format!("/tickets/{id}")));
+        let edit = edit.header("If-Match", format!("\"{}\"", seen["version"]));
+        let edited = edit.json(&json!({ "category": category, "edited_by": "ada" })).send().await.unwrap();
+        assert_eq!(edited.status(), StatusCode::OK, "{}", edited.text().await.unwrap());
     }
-    drop(connection);
     let directory = TempDir::new().unwrap();
     let out = directory.path().join("own.json").display().to_string();
     let trained = run(app.command(&["train", "--corrections", "--out", &out])).await;

@@ -12,7 +12,7 @@ fn feature_requests_are_recognised_without_training() {
         .map(|wish| wish.subject.as_str())
         .collect();
     println!("of {} wishes {} missed: {missed:?}", wishes.len(), missed.len());
-    assert!(wishes.len() - missed.len() >= 60, "{missed:?}");
+    assert!(wishes.len() - missed.len() >= 62, "{missed:?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::PgPool;
+use sqlx::{Connection as _, PgPool};
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -112,13 +112,16 @@ impl Ledger {
     ) -> Result<(), StoreError> {
         let asked = entry.asked;
         let mut loan = Loan::of(&self.pool).await?;
+        // What is kept is counted, also when the step is broken off in between.
+        let mut both = loan.begin().await.map_err(StoreError::database("begin to write a call down"))?;
         if let Some((run, request, stored)) = entry.answer {
-            answer::keep(&mut loan, run, request, stored, now).await?;
-            if let Some(bucket) = self.bucket_to_sweep() {
-                answer::sweep(&mut loan, bucket, now).await?;
-            }
+            answer::keep(&mut both, run, request, stored, now).await?;
         }
-        usage::add(&mut loan, asked, entry.usage, now).await?;
+        usage::add(&mut both, asked, entry.usage, now).await?;
+        both.commit().await.map_err(StoreError::database("write a call down"))?;
+        if let Some(bucket) = entry.answer.and_then(|_| self.bucket_to_sweep()) {
+            answer::sweep(&mut loan, bucket, now).await?;
+        }
         let mut change = None;
         if let Some(observation) = entry.observation {
             change =

@@ -28,10 +28,11 @@ impl Parts {
         vector: &Vector,
     ) -> Self {
         let contrasted: Vec<f64> = cosines.map(|cosine| cosine * CONTRAST).collect();
+        let keywords: Vec<f64> = keywords.map(|share| share.ln().max(LEAST)).collect();
         Self {
-            keywords: keywords.map(|share| share.ln().max(LEAST)).collect(),
             descriptions: log_shares(&contrasted).into_iter().map(|share| share.max(LEAST)).collect(),
-            linear: linear(classes, vector),
+            linear: linear(classes, vector, &keywords),
+            keywords,
         }
     }
 
@@ -50,14 +51,24 @@ impl Parts {
     }
 }
 
-/// A category that the model does not know is as likely as one that it knows nothing about.
-pub(in super::super) fn linear(classes: &[Option<Class>], vector: &Vector) -> Vec<f64> {
+/// What the model makes of a meaning. A category that it does not know is as likely as one that it knows nothing about; the
+/// more the keywords (logarithms of their shares) are for it, the less the model's word for another counts against it.
+pub(in super::super) fn linear(classes: &[Option<Class>], vector: &Vector, keywords: &[f64]) -> Vec<f64> {
     let scores: Vec<Option<f64>> =
         classes.iter().map(|class| Some(f64::from(class.as_ref()?.score(vector)))).collect();
     let known: Vec<f64> = scores.iter().flatten().copied().collect();
+    let shares: Vec<f64> = log_shares(&known).into_iter().map(|share| share.max(LEAST)).collect();
+    let likeliest = shares.iter().copied().fold(LEAST, f64::max);
     let even = -precise(known.len().max(1)).ln();
-    let mut shares = log_shares(&known).into_iter().map(|share| share.max(LEAST));
-    scores.iter().map(|score| score.and_then(|_| shares.next()).unwrap_or(even)).collect()
+    let unknown = |keyword: f64| even + (likeliest - even).max(0.0) * keyword.exp();
+    let mut shares = shares.into_iter();
+    let known = |known: &Option<f64>| known.and_then(|_| shares.next());
+    scores
+        .iter()
+        .map(known)
+        .zip(keywords)
+        .map(|(share, keyword)| share.unwrap_or_else(|| unknown(*keyword)))
+        .collect()
 }
 
 /// Logarithms of probabilities that add up to one, where differences are those of `scores`.
@@ -93,10 +104,12 @@ mod tests {
             let category = Category::parse("any").unwrap();
             Some(Class { category, bias, factors: vec![0.0; DIMENSIONS] })
         };
-        let shares = linear(&[class(2.0), None, class(0.0)], &vector);
+        let shares = linear(&[class(2.0), None, class(0.0)], &vector, &[0.0, LEAST, 0.0]);
         assert!(shares[0] > shares[1] && shares[1] > shares[2], "{shares:?}");
-        assert!((shares[1] - 0.5_f64.ln()).abs() < 1e-12);
-        assert_eq!(linear(&[None, None], &vector), [0.0, 0.0]);
+        assert!((shares[1] - 0.5_f64.ln()).abs() < 1e-3);
+        let named = linear(&[class(2.0), None, class(0.0)], &vector, &[LEAST, 0.0, LEAST]);
+        assert!((named[1] - named[0]).abs() < 1e-12, "{named:?}");
+        assert_eq!(linear(&[None, None], &vector, &[LEAST, LEAST]), [0.0, 0.0]);
     }
 
     #[test]

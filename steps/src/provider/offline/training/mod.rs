@@ -174,7 +174,7 @@ impl<'a> Training<'a> {
             let classes = self.classes(&taught);
             unseen.extend(left.into_iter().filter_map(|(_, row)| {
                 let (parts, vector) = row.meaning.as_ref()?;
-                let linear = linear(&classes, vector);
+                let linear = linear(&classes, vector, &parts.keywords);
                 Some((row.source, row.category, Parts { linear, ..parts.clone() }))
             }));
         }
@@ -188,7 +188,7 @@ impl<'a> Training<'a> {
         left.map(|row| match &row.meaning {
             None => self.guess(row, &row.counted),
             Some((parts, vector)) => {
-                let parts = Parts { linear: linear(&classes, vector), ..parts.clone() };
+                let parts = Parts { linear: linear(&classes, vector, &parts.keywords), ..parts.clone() };
                 self.guess(row, &parts.probabilities(weights.blend()))
             }
         })
