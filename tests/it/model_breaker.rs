@@ -43,6 +43,29 @@ async fn failures_open_it_and_one_call_after_the_pause_closes_it() {
     desk.finish().await;
 }
 
+/// The answer comes after a failure that it knew nothing of when it was asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_between_two_failures_keeps_it_closed_whenever_it_was_asked_for() {
+    let slow = Behaviour { drip_ms: 4, ..Behaviour::default() };
+    let builder = TestEngine::builder().workers(1).options(|options| options.capacity = 4);
+    let desk = desk_on(builder, slow, |settings| {
+        touchy(settings);
+        provider(settings).timeout = seconds(30);
+    })
+    .await;
+    desk.model.next([Mode::Drip]);
+    let answered = desk.submit(&ticket(0)).await;
+    desk.model.arrived(1).await;
+    desk.model.next([Mode::Error]);
+    assert_eq!(reason(&desk, 1).await, Some(FallbackReason::ServerError));
+    desk.triaged(answered).await;
+    assert_eq!(desk.account(answered, TriageStep::Classify).await.fallback, None);
+    desk.model.next([Mode::Error]);
+    assert_eq!(reason(&desk, 2).await, Some(FallbackReason::ServerError));
+    assert_eq!(state(&desk).await, "closed");
+    desk.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trial_that_fails_opens_it_for_twice_as_long() {
     let desk = desk(Behaviour::always(Mode::Unauthorized), touchy).await;

@@ -142,11 +142,6 @@ impl Ledger {
     }
 }
 
-/// Whether the breaker would change if it heard of a success.
-pub(super) fn is_news(seen: Seen) -> bool {
-    seen.is_new() || seen.breaker != Breaker::NEW
-}
-
 /// Whether a call may be made as far as the breaker goes.
 pub(super) fn permission(seen: Seen, now: DateTime<Utc>, policy: BreakerPolicy) -> Permission {
     seen.breaker.permission(now, policy)

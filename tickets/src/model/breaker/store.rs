@@ -31,13 +31,6 @@ pub struct Seen {
     version: Option<i64>,
 }
 
-impl Seen {
-    /// Whether nothing was ever observed.
-    pub const fn is_new(&self) -> bool {
-        self.version.is_none()
-    }
-}
-
 struct Row {
     state: String,
     failures: i32,

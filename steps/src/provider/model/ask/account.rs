@@ -76,7 +76,6 @@ impl Conversation<'_> {
         hash: RequestHash,
         answer: &Result<ChatAnswer, CallError>,
         took: Duration,
-        success_is_news: bool,
     ) {
         let mut usage = Usage { calls: 1, latency_ms: milliseconds(took), ..Usage::default() };
         let mut stored = None;
@@ -86,7 +85,8 @@ impl Conversation<'_> {
                 usage.charged_nanos = self.charge(request, answer);
                 let answer = KeptAnswer { answer: answer.clone(), asked_by: self.context.idempotency_key() };
                 stored = Some(StoredAnswer { answer, charged_nanos: usage.charged_nanos });
-                success_is_news.then_some(Observation::Success)
+                // Also when the breaker was at rest before the call: others may have failed meanwhile.
+                Some(Observation::Success)
             }
             Err(error) => {
                 usage.failures = 1;

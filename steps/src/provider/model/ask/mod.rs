@@ -216,7 +216,7 @@ impl<'a> Conversation<'a> {
         let answer = answer.unwrap_or(Err(CallError::TimedOut));
         let took = started.elapsed();
         self.account(request.format, &answer, took);
-        self.write(request, hash, &answer, took, ledger::is_news(seen)).await;
+        self.write(request, hash, &answer, took).await;
         answer.map_err(|error| Stop::Trouble(Trouble::Call(error)))
     }
 
