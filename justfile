@@ -23,6 +23,10 @@ demo *arguments:
 bench *arguments:
     cargo run --release -- bench {{ arguments }}
 
+# Measure ticketflow beside other engines
+peers *arguments:
+    scripts/peers.sh {{ arguments }}
+
 # Write the query metadata in .sqlx anew, after a change to a query or a migration
 prepare: tools
     .ci/run prepare
