@@ -27,6 +27,10 @@ bench *arguments:
 peers *arguments:
     scripts/peers.sh {{ arguments }}
 
+# Roll this program out over an older revision's, under load, and see that nothing is lost
+upgrade-check *arguments:
+    scripts/upgrade-check.sh {{ arguments }}
+
 # Write the query metadata in .sqlx anew, after a change to a query or a migration
 prepare: tools
     .ci/run prepare

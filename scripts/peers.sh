@@ -17,30 +17,16 @@ say() { echo "$*" >&2; }
 TICKETFLOW=${TICKETFLOW:-} PEERS_CHECK_ARGUMENTS=1 python3 benches/peers/peers.py "$@"
 case " $* " in *" -h "* | *" --help "*) exit ;; esac
 
-# A directory with initdb and pg_ctl: that of the PATH, else the newest of the system's packages.
-initdb=$(command -v initdb || find /usr/lib/postgresql -path '*/bin/initdb' 2>/dev/null | sort --version-sort | tail -n 1)
-if [ -z "$initdb" ]; then
-    say "PostgreSQL's programs are missing: install them (apt-get install postgresql), or put initdb in the PATH"
-    exit 1
-fi
-bin=$(dirname "$(readlink --canonicalize "$initdb")")
+# shellcheck source=scripts/private-postgres.sh
+. scripts/private-postgres.sh
 
-cluster=$(mktemp --directory)
-scratch=${PEERS_DIR:-}
-if [ -z "$scratch" ]; then
+remove=
+if [ -z "${PEERS_DIR:-}" ]; then
     scratch=$(mktemp --directory)
-    remove=("$cluster" "$scratch")
+    remove=$scratch
 else
-    mkdir --parents "$scratch"
-    scratch=$(readlink --canonicalize "$scratch")
-    remove=("$cluster")
-fi
-
-# PostgreSQL refuses to run as root.
-as_server() { "$@"; }
-if [ "$(id -u)" -eq 0 ]; then
-    chown postgres "$cluster"
-    as_server() { runuser --user postgres -- "$@"; }
+    mkdir --parents "$PEERS_DIR"
+    scratch=$(readlink --canonicalize "$PEERS_DIR")
 fi
 
 harness=
@@ -49,8 +35,8 @@ stop() {
     if [ -n "$harness" ] && kill "$harness" 2>/dev/null; then
         wait "$harness" || true
     fi
-    (cd / && as_server "$bin/pg_ctl" stop --pgdata "$cluster/data" --mode immediate --silent) 2>/dev/null || true
-    rm --recursive --force "${remove[@]}"
+    end_private_postgres
+    [ -z "$remove" ] || rm --recursive --force "$remove"
 }
 trap stop EXIT
 trap 'exit 130' INT
@@ -70,26 +56,6 @@ install_python() {
     "$scratch/venv/bin/python" -m pip install --disable-pip-version-check --requirement "$scratch/requirements.txt"
 }
 
-start_postgres() (
-    cd "$cluster"
-    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    as_server "$bin/initdb" --pgdata data --username postgres --auth trust >/dev/null
-    # Durability is as it comes.
-    as_server tee --append data/postgresql.conf >/dev/null <<CONF
-port = $port
-listen_addresses = '127.0.0.1'
-unix_socket_directories = ''
-max_connections = 200
-shared_buffers = '1GB'
-max_wal_size = '4GB'
-shared_preload_libraries = 'pg_stat_statements'
-pg_stat_statements.max = 10000
-log_min_messages = warning
-CONF
-    as_server "$bin/pg_ctl" start --pgdata data --log log --wait --silent >/dev/null
-    echo "$port"
-)
-
 if [ -z "${TICKETFLOW:-}" ]; then
     say "building ticketflow"
     SQLX_OFFLINE=true cargo build --quiet --locked --release
@@ -106,8 +72,15 @@ PYPI_MISSING=$(attempt python install_python)
 export NPM_MISSING PYPI_MISSING
 
 say "starting PostgreSQL"
-PGPORT=$(start_postgres)
-export PGPORT PGHOST=127.0.0.1 PGUSER=postgres PATH="$PATH:$bin"
+# Durability is as it comes.
+private_postgres <<CONF
+max_connections = 200
+shared_buffers = '1GB'
+max_wal_size = '4GB'
+shared_preload_libraries = 'pg_stat_statements'
+pg_stat_statements.max = 10000
+log_min_messages = warning
+CONF
 # Nobody's own settings are measured.
 unset "${!TICKETFLOW_@}" DATABASE_URL
 
