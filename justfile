@@ -23,6 +23,14 @@ demo *arguments:
 bench *arguments:
     cargo run --release -- bench {{ arguments }}
 
+# Measure ticketflow beside other engines
+peers *arguments:
+    scripts/peers.sh {{ arguments }}
+
+# Roll this program out over an older revision's, under load, and see that nothing is lost
+upgrade-check *arguments:
+    scripts/upgrade-check.sh {{ arguments }}
+
 # Write the query metadata in .sqlx anew, after a change to a query or a migration
 prepare: tools
     .ci/run prepare

@@ -20,7 +20,7 @@ use ticketflow_worker::{POLL_WITHOUT_WAKE_UPS, WorkerOptions};
 use ticketflow_workflows::triage::TriagePolicy;
 
 /// Most runs one worker advances at once.
-const MOST_CAPACITY: u64 = 10_000;
+pub(crate) const MOST_CAPACITY: u64 = 10_000;
 /// Hours for which an idempotency key holds unless told otherwise.
 const DEFAULT_IDEMPOTENCY_HOURS: u32 = 24;
 /// Longest retention that can be asked for, in days.

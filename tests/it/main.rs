@@ -7,6 +7,7 @@
 mod actions;
 mod approvals;
 mod architecture;
+mod benchmark;
 mod citus;
 mod command_line;
 mod commits;

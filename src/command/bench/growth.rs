@@ -4,6 +4,7 @@ mod urgent;
 
 use super::{
     announce,
+    crew::Place,
     latency::{Heard, Percentiles},
     phases::{Bench, Throughput, start},
     probe::as_f64,
@@ -114,7 +115,7 @@ async fn add(
     runs: usize,
 ) -> anyhow::Result<()> {
     announce(&name);
-    let throughput = bench.throughput(runs, 1).await?;
+    let throughput = bench.throughput(runs, 1, Place::Within).await?;
     let alone = bench.one_at_a_time(ALONE, Heard::ByNotify).await?;
     conditions.push(condition(bench, conditions, name, throughput, alone.pickups).await?);
     Ok(())
@@ -188,7 +189,7 @@ async fn beside_idle(bench: &Bench, conditions: &mut Vec<Condition>, runs: usize
     let name = format!("and {IDLE_WORKERS} idle workers");
     announce(&name);
     let (idle, shutdown) = idle_workers(bench, "elsewhere").await?;
-    let throughput = bench.throughput(runs, 1).await?;
+    let throughput = bench.throughput(runs, 1, Place::Within).await?;
     shutdown.request();
     futures::future::join_all(idle).await;
     let (idle, shutdown) = idle_workers(bench, "default").await?;
@@ -230,7 +231,7 @@ async fn under_snapshot(
     sqlx::query("SELECT count(*) FROM live_runs").execute(&mut *reader).await?;
     let started = Instant::now();
     while started.elapsed() < time {
-        bench.throughput(runs, 1).await?;
+        bench.throughput(runs, 1, Place::Within).await?;
     }
     let name = format!("and a snapshot held for {} s", started.elapsed().as_secs());
     add(bench, conditions, name, runs).await?;

@@ -1,5 +1,6 @@
 //! `ticketflow bench`: measures the engine on a scratch database, beside a floor measured in the same run.
 
+mod crew;
 mod floor;
 mod growth;
 mod latency;
@@ -9,19 +10,22 @@ mod peer;
 mod phases;
 mod posting;
 mod probe;
+mod process;
 mod report;
+mod resources;
 mod simulate;
 mod tickets;
 mod workload;
 
 use crate::{
-    config::Config,
+    config::{Config, MOST_CAPACITY},
     database::Database,
     output::{self, Format, say},
     runtime::Home,
-    telemetry,
+    schema, telemetry,
 };
 use anyhow::Context as _;
+use crew::Place;
 use growth::{Growth, GrowthArgs};
 use metrics_exporter_prometheus::PrometheusHandle;
 use phases::{Bench, Throughput};
@@ -61,10 +65,13 @@ pub(crate) struct BenchArgs {
     /// Tickets that go through the whole triage
     #[arg(long, default_value_t = 10_000, value_parser = at_least_one)]
     tickets: usize,
+    /// Tickets that a worker process holds while its memory is measured
+    #[arg(long, default_value_t = MOST_CAPACITY, value_parser = clap::value_parser!(u64).range(1..=MOST_CAPACITY))]
+    held_tickets: u64,
     /// Measure everything five times, each time beside the floor, and report the medians
     #[arg(long)]
     compare_floor: bool,
-    /// Seconds an idle worker is watched
+    /// Seconds an idle worker process is watched
     #[arg(long, default_value_t = 20)]
     idle_seconds: u64,
     /// Print JSON, as `-o json` does
@@ -159,20 +166,25 @@ async fn measure(
     announce("enqueue throughput, 16 clients");
     let enqueues = bench.enqueues(args.runs / 2, 16).await?;
     announce("throughput, one worker");
-    let throughput = bench.throughput(args.runs - args.runs / 2, 1).await?;
+    let throughput = bench.throughput(args.runs - args.runs / 2, 1, Place::Within).await?;
     anyhow::ensure!(bench.is_empty().await?, "runs were left over");
     announce("throughput, two workers");
-    let two_workers = bench.throughput(args.runs, 2).await?;
+    let two_workers = bench.throughput(args.runs, 2, Place::Within).await?;
+    announce("throughput, one worker process");
+    let one_process = bench.throughput(args.runs, 1, Place::Processes).await?;
+    announce("throughput, two worker processes");
+    let two_processes = bench.throughput(args.runs, 2, Place::Processes).await?;
     announce("floor");
     let floor = floor::measure(&bench, Duration::from_secs(10)).await?;
     announce("latency of one run at a time");
     let latency = bench.latency(args.latency_runs).await?;
     announce("latency under half of the load");
     let under_load = bench.under_load(throughput.runs_per_second / 2.0, LOAD_FOR).await?;
-    announce("idle");
+    schema::apply(&bench.pool).await?;
+    announce("an idle worker process");
     let idle = bench.idle(Duration::from_secs(args.idle_seconds)).await?;
     announce("tickets");
-    let tickets = bench.tickets(args.tickets, metrics.clone()).await?;
+    let tickets = bench.tickets(args.tickets, usize::try_from(args.held_tickets)?, metrics.clone()).await?;
     let server: String = sqlx::query_scalar("SELECT version()").fetch_one(&bench.pool).await?;
     let of_floor = |measured: &Throughput| measured.runs_per_second / floor.runs_per_second;
     Ok(Report {
@@ -180,9 +192,14 @@ async fn measure(
         rounds: 1,
         of_floor: of_floor(&throughput),
         two_workers_of_floor: of_floor(&two_workers),
+        one_process_of_floor: of_floor(&one_process),
+        two_processes_of_floor: of_floor(&two_processes),
+        two_processes_of_one: two_processes.runs_per_second / one_process.runs_per_second,
         enqueues,
         throughput,
         two_workers,
+        one_process,
+        two_processes,
         latency,
         under_load,
         idle,

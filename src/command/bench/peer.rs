@@ -2,7 +2,7 @@
 //! prepare it, enqueue, work, measure one run at a time.
 
 use super::{
-    connect,
+    connect, crew,
     latency::Heard,
     phases::{self, Bench},
 };
@@ -39,6 +39,12 @@ pub(crate) enum Mode {
         /// Runs to advance at once
         capacity: usize,
     },
+    /// Work as one of the processes of a phase
+    #[command(hide = true)]
+    Process {
+        /// Runs to advance at once
+        capacity: usize,
+    },
     /// Measure runs one at a time, and print the times in milliseconds
     #[command(hide = true)]
     Lat {
@@ -51,7 +57,7 @@ pub(super) async fn run(mode: Mode, config: &Config) -> anyhow::Result<()> {
     let server = Home::find(config)?.direct()?.connect(2).await?.pool;
     let options = (*server.connect_options()).clone();
     let pool = connect(options.clone()).await?;
-    let capacity = if let Mode::Work { capacity } = mode { capacity } else { 1 };
+    let capacity = if let Mode::Work { capacity } | Mode::Process { capacity } = mode { capacity } else { 1 };
     let bench = Bench::new(pool, options, capacity);
     match mode {
         Mode::Setup => Ok(ticketflow_engine::MIGRATOR.run(&bench.pool).await?),
@@ -61,6 +67,7 @@ pub(super) async fn run(mode: Mode, config: &Config) -> anyhow::Result<()> {
             out(&json!({"n": runs, "secs": seconds}).to_string())
         }
         Mode::Work { .. } => work(&bench).await,
+        Mode::Process { .. } => crew::work(&bench).await,
         Mode::Lat { runs } => {
             let times = bench.one_at_a_time(runs, Heard::Within).await?;
             let millis = |times: &[Duration]| -> Vec<f64> {

@@ -1,10 +1,11 @@
-//! The phases that count: throughput of what was enqueued beforehand, durable enqueues, an idle worker.
+//! The phases that count: throughput of what was enqueued beforehand, durable enqueues.
 //!
 //! Every phase has a pool of its own and closes it before the costs are read: a connection reports what it did to the
 //! statistics at the latest when it ends, and not before ten seconds otherwise.
 
 use super::{
     CONNECTIONS, connect_with,
+    crew::{Crew, Place},
     probe::{Asked, Cost, Probe, as_f64},
     workload::{self, Progress},
 };
@@ -20,6 +21,8 @@ use tokio::task::JoinHandle;
 pub(super) struct Throughput {
     pub(super) runs: usize,
     pub(super) workers: usize,
+    /// Where they were.
+    pub(super) place: Place,
     pub(super) seconds: f64,
     pub(super) runs_per_second: f64,
     pub(super) steps_per_second: f64,
@@ -33,13 +36,6 @@ pub(super) struct Enqueues {
     pub(super) clients: usize,
     pub(super) per_second: f64,
     pub(super) cost: Cost,
-}
-
-/// What an idle worker asks.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Idle {
-    pub(super) seconds: f64,
-    pub(super) queries_per_second: f64,
 }
 
 /// The scratch database, and what every phase is measured with.
@@ -97,9 +93,15 @@ impl Bench {
         start(client.clone(), options, shutdown)
     }
 
-    pub(super) async fn throughput(&self, runs: usize, workers: usize) -> anyhow::Result<Throughput> {
+    /// Has so many workers advance so many runs, enqueued beforehand.
+    pub(super) async fn throughput(
+        &self,
+        runs: usize,
+        workers: usize,
+        place: Place,
+    ) -> anyhow::Result<Throughput> {
         self.backlog(runs).await?;
-        self.work_off(workers).await
+        self.work_off(workers, place).await
     }
 
     /// Enqueues runs that nobody takes yet.
@@ -110,12 +112,9 @@ impl Bench {
         self.settle().await
     }
 
-    /// Has so many workers advance all runs there are, each with connections and wake-ups of its own.
-    pub(super) async fn work_off(&self, workers: usize) -> anyhow::Result<Throughput> {
-        let mut clients = Vec::with_capacity(workers);
-        for _ in 0..workers {
-            clients.push(self.client().await?);
-        }
+    /// Has so many workers advance all runs there are.
+    pub(super) async fn work_off(&self, workers: usize, place: Place) -> anyhow::Result<Throughput> {
+        let crew = Crew::gather(self, place, workers).await?;
         // An earlier phase may have left runs that were only enqueued: they are executed and count.
         let live: i64 = sqlx::query_scalar("SELECT count(*) FROM live_runs WHERE workflow = $1")
             .bind(workload::WORKFLOW)
@@ -124,20 +123,18 @@ impl Bench {
         let runs = usize::try_from(live)?;
         let before = self.probe().await?;
         let last = self.progress.last_steps() + runs;
-        let shutdown = Shutdown::default();
         let started = Instant::now();
-        let numbered = clients.iter().enumerate();
-        let running: Vec<_> =
-            numbered.map(|(number, client)| self.worker(client, number, &shutdown)).collect();
-        self.drained(last).await?;
+        let mut busy = crew.begin(self).await?;
+        tokio::select! {
+            drained = self.drained(last) => drained?,
+            error = busy.lost() => return Err(error),
+        }
         let seconds = started.elapsed().as_secs_f64();
-        shutdown.request();
-        futures::future::join_all(running).await;
-        futures::future::join_all(clients.iter().map(|client| client.pool().close())).await;
+        busy.stop().await?;
         let cost = before.cost(&self.probe().await?, &self.pool, runs).await?;
         let runs_per_second = as_f64(runs) / seconds;
         let steps_per_second = runs_per_second * 6.0;
-        Ok(Throughput { runs, workers, seconds, runs_per_second, steps_per_second, cost })
+        Ok(Throughput { runs, workers, place, seconds, runs_per_second, steps_per_second, cost })
     }
 
     pub(super) async fn enqueues(&self, runs: usize, clients: usize) -> anyhow::Result<Enqueues> {
@@ -147,22 +144,6 @@ impl Bench {
         client.pool().close().await;
         let cost = before.cost(&self.probe().await?, &self.pool, runs).await?;
         Ok(Enqueues { runs, clients, per_second: as_f64(runs) / seconds, cost })
-    }
-
-    pub(super) async fn idle(&self, time: Duration) -> anyhow::Result<Idle> {
-        let client = self.client().await?;
-        let shutdown = Shutdown::default();
-        let worker = self.worker(&client, 0, &shutdown);
-        tokio::time::sleep(Duration::from_secs(6)).await;
-        let before = self.probe().await?;
-        let started = Instant::now();
-        tokio::time::sleep(time).await;
-        let queries = before.queries(&self.probe().await?);
-        let seconds = started.elapsed().as_secs_f64();
-        shutdown.request();
-        worker.await?;
-        client.pool().close().await;
-        Ok(Idle { seconds, queries_per_second: as_f64(usize::try_from(queries)?) / seconds })
     }
 
     pub(super) async fn settle(&self) -> anyhow::Result<()> {

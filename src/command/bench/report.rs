@@ -1,16 +1,21 @@
 //! The benchmark's report, for people and for machines.
 
 use super::{
+    crew::Place,
     floor::Floor,
     latency::Latency,
     load::UnderLoad,
     median::median,
-    phases::{Enqueues, Idle, Throughput},
+    phases::{Enqueues, Throughput},
     probe::Cost,
+    resources::{Idle, InHand},
     tickets::{Posts, Tickets},
 };
 use crate::output::{counted, out};
 use serde::{Deserialize, Serialize};
+
+/// Of what only `/proc` knows.
+const UNKNOWN: &str = "not measured (this system has no /proc)";
 
 /// What one round measured, or the medians of several.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,6 +29,13 @@ pub(super) struct Report {
     /// Throughput of the worker in that round by the floor's.
     pub(super) of_floor: f64,
     pub(super) two_workers_of_floor: f64,
+    /// The same work by workers each in a process of its own.
+    pub(super) one_process: Throughput,
+    pub(super) two_processes: Throughput,
+    pub(super) one_process_of_floor: f64,
+    pub(super) two_processes_of_floor: f64,
+    /// Throughput of two processes by that of one, in that round.
+    pub(super) two_processes_of_one: f64,
     pub(super) latency: Latency,
     pub(super) under_load: UnderLoad,
     pub(super) idle: Idle,
@@ -47,16 +59,11 @@ impl Report {
         let medians =
             if self.rounds > 1 { format!(", medians of {} rounds", self.rounds) } else { String::new() };
         let mut lines = vec![format!("on {}{medians}\n", self.server)];
-        let throughputs = [(&self.throughput, self.of_floor), (&self.two_workers, self.two_workers_of_floor)];
-        lines.extend(throughputs.map(|(measured, of_floor)| {
-            format!(
-                "W1 throughput, {}: {:.0} runs/s ({:.0} durable steps/s), {of_floor:.2} x the floor; {}",
-                counted(measured.workers, "worker"),
-                measured.runs_per_second,
-                measured.steps_per_second,
-                cost(&measured.cost),
-            )
-        }));
+        lines.push(self.throughput.line(self.of_floor));
+        lines.push(self.two_workers.line(self.two_workers_of_floor));
+        lines.push(self.one_process.line(self.one_process_of_floor));
+        let two_processes = self.two_processes.line(self.two_processes_of_floor);
+        lines.push(format!("{two_processes}; {:.2} x one process", self.two_processes_of_one));
         lines.push(self.latency.line());
         let load = &self.under_load;
         lines.push(format!(
@@ -69,7 +76,7 @@ impl Report {
             self.enqueues.per_second,
             cost(&self.enqueues.cost)
         ));
-        lines.push(format!("idle worker: {:.2} queries/s", self.idle.queries_per_second));
+        lines.push(self.idle.line());
         lines.push(format!(
             "floor, plain SQL, 32 runs a batch, 8 clients, enqueue included: {floor:.0} runs/s; {}",
             cost(&self.floor.cost)
@@ -82,7 +89,49 @@ impl Report {
             through.per_second,
             cost(&through.cost)
         ));
+        lines.push(self.tickets.in_hand.line());
         lines
+    }
+}
+
+impl Throughput {
+    fn line(&self, of_floor: f64) -> String {
+        let workers = match self.place {
+            Place::Within => counted(self.workers, "worker"),
+            Place::Processes if self.workers == 1 => "1 worker process".to_owned(),
+            Place::Processes => format!("{} worker processes", self.workers),
+        };
+        format!(
+            "W1 throughput, {workers}: {:.0} runs/s ({:.0} durable steps/s), {of_floor:.2} x the floor; {}",
+            self.runs_per_second,
+            self.steps_per_second,
+            cost(&self.cost),
+        )
+    }
+}
+
+impl Idle {
+    fn line(&self) -> String {
+        let cpu = match self.cpu_percent {
+            Some(percent) => format!("{percent:.2} % of a core"),
+            None => format!("processor time {UNKNOWN}"),
+        };
+        let queries = self.queries_per_second;
+        format!("idle worker process: {queries:.2} queries/s, {cpu}, {}", resident(self.resident_bytes))
+    }
+}
+
+impl InHand {
+    fn line(&self) -> String {
+        format!("worker process with {} tickets in hand: {}", self.tickets, resident(self.resident_bytes))
+    }
+}
+
+/// Memory in RAM, for people.
+fn resident(bytes: Option<u64>) -> String {
+    match bytes {
+        Some(bytes) => format!("{} MiB resident", bytes.div_ceil(1_048_576)),
+        None => format!("memory {UNKNOWN}"),
     }
 }
 
@@ -151,6 +200,7 @@ mod tests {
         let throughput = Throughput {
             runs: 10,
             workers: 1,
+            place: Place::Within,
             seconds: 1.0,
             runs_per_second: 10.0,
             steps_per_second: 60.0,
@@ -161,6 +211,11 @@ mod tests {
             rounds: 1,
             of_floor: 0.5,
             two_workers_of_floor: 0.5,
+            one_process_of_floor: 0.5,
+            two_processes_of_floor: 0.5,
+            two_processes_of_one: 1.25,
+            one_process: Throughput { place: Place::Processes, ..throughput.clone() },
+            two_processes: Throughput { workers: 2, place: Place::Processes, ..throughput.clone() },
             under_load: UnderLoad { per_second: 5.0, runs: 10, total: Percentiles { p50: 4.0, p99: 12.5 } },
             tickets: Tickets {
                 posts: vec![Posts {
@@ -172,6 +227,7 @@ mod tests {
                 }],
                 batched_per_second: 20_000.0,
                 through: Through { tickets: 10, per_second: 2_500.0, cost: cost.clone() },
+                in_hand: InHand { tickets: 10_000, resident_bytes: Some(95_420_416) },
             },
             enqueues: Enqueues { runs: 10, clients: 16, per_second: 5.0, cost: cost.clone() },
             two_workers: Throughput { workers: 2, ..throughput.clone() },
@@ -186,7 +242,12 @@ mod tests {
                 runs_per_second: 100.0,
                 cost: cost.clone(),
             },
-            idle: Idle { seconds: 1.0, queries_per_second: 0.9 },
+            idle: Idle {
+                seconds: 1.0,
+                queries_per_second: 0.9,
+                cpu_percent: Some(0.35),
+                resident_bytes: Some(1_048_577),
+            },
             floor: Floor { runs: 10, runs_per_second: 20.0, cost },
         }
     }
@@ -194,7 +255,9 @@ mod tests {
     #[test]
     fn every_phase_says_what_a_run_costs_and_the_lone_run_how_soon_it_is_picked_up() {
         let json = serde_json::to_value(report()).unwrap();
-        for phase in ["throughput", "two_workers", "latency", "enqueues", "floor"] {
+        for phase in
+            ["throughput", "two_workers", "one_process", "two_processes", "latency", "enqueues", "floor"]
+        {
             for cost in ["statements", "commits", "wal_bytes", "hot_ratio"] {
                 assert!(json[phase]["cost"][cost].is_f64(), "{cost} of {phase}: {json}");
             }
@@ -206,14 +269,37 @@ mod tests {
         let lines = report().lines();
         let costly =
             lines.iter().filter(|line| line.contains("9.50 statements, 8.000 commits, 7.2 kB WAL; HOT 0.80"));
-        assert_eq!(costly.count(), 6, "{lines:?}");
+        assert_eq!(costly.count(), 8, "{lines:?}");
         let alone = lines.iter().find(|line| line.starts_with("W2")).unwrap();
         assert!(
             alone.contains("picked up after p50 1.25 ms, p99 2.50 ms, by NOTIFY after 1.25 and 2.50 ms")
                 && alone.contains("; done after p50 8.00 ms"),
             "{alone}"
         );
-        assert!(lines.iter().any(|line| line == "idle worker: 0.90 queries/s"), "{lines:?}");
+    }
+
+    #[test]
+    fn workers_in_processes_are_told_from_workers_in_one_and_compared_with_each_other() {
+        let lines = report().lines();
+        let begins = |with: &str| lines.iter().find(|line| line.starts_with(with)).cloned();
+        assert!(begins("W1 throughput, 2 workers: 10 runs/s").is_some(), "{lines:?}");
+        assert!(begins("W1 throughput, 1 worker process: 10 runs/s").is_some(), "{lines:?}");
+        let two = begins("W1 throughput, 2 worker processes: 10 runs/s").unwrap();
+        assert!(two.ends_with("; 1.25 x one process"), "{two}");
+        let json = serde_json::to_value(report()).unwrap();
+        assert_eq!(
+            (&json["two_workers"]["place"], &json["two_processes"]["place"]),
+            (&"within".into(), &"processes".into())
+        );
+    }
+
+    #[test]
+    fn what_a_process_takes_is_said_where_the_kernel_says_it() {
+        let Report { idle, tickets: Tickets { in_hand, .. }, .. } = report();
+        assert_eq!(idle.line(), "idle worker process: 0.90 queries/s, 0.35 % of a core, 2 MiB resident");
+        assert_eq!(in_hand.line(), "worker process with 10000 tickets in hand: 91 MiB resident");
+        let idle = Idle { cpu_percent: None, resident_bytes: None, ..idle };
+        assert_eq!(idle.line().matches("not measured").count(), 2, "{}", idle.line());
     }
 
     #[test]

@@ -6,8 +6,9 @@ use super::{
     phases::Bench,
     posting::{self, Bodies, Posted},
     probe::{Cost, as_f64},
+    resources::InHand,
 };
-use crate::{runtime, schema};
+use crate::runtime;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
@@ -32,6 +33,8 @@ pub(super) struct Tickets {
     pub(super) batched_per_second: f64,
     /// Through the whole workflow, one worker.
     pub(super) through: Through,
+    /// One process that holds many.
+    pub(super) in_hand: InHand,
 }
 
 /// Single tickets, beside a minimal handler that inserts one row.
@@ -82,9 +85,13 @@ impl Served {
 }
 
 impl Bench {
-    /// Posts tickets, and works `tickets` of them and those that were posted one by one off.
-    pub(super) async fn tickets(&self, tickets: usize, metrics: PrometheusHandle) -> anyhow::Result<Tickets> {
-        schema::apply(&self.pool).await?;
+    /// Posts tickets, works `tickets` of them and those that were posted one by one off, and has a process hold others.
+    pub(super) async fn tickets(
+        &self,
+        tickets: usize,
+        in_hand: usize,
+        metrics: PrometheusHandle,
+    ) -> anyhow::Result<Tickets> {
         let served = Served::start(self, metrics).await?;
         let floor = posting::Floor::start(self).await?;
         let bodies = Bodies::new()?;
@@ -97,8 +104,9 @@ impl Bench {
         floor.stop().await?;
         let seconds = posting::batches(&served.url, &bodies, tickets, BATCH, BATCH_CLIENTS).await?;
         let through = self.through(&served.client).await?;
+        let in_hand = self.in_hand(in_hand, &served.url, &bodies).await?;
         served.stop().await?;
-        Ok(Tickets { posts, batched_per_second: as_f64(tickets) / seconds, through })
+        Ok(Tickets { posts, batched_per_second: as_f64(tickets) / seconds, through, in_hand })
     }
 
     async fn through(&self, client: &Client) -> anyhow::Result<Through> {

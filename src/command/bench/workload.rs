@@ -53,6 +53,12 @@ impl Progress {
         self.0.last_step.notify_one();
     }
 
+    /// Notes last steps that another process ran.
+    pub(super) fn ended_elsewhere(&self, count: usize) {
+        self.0.last_steps.fetch_add(count, Ordering::Relaxed);
+        self.0.last_step.notify_one();
+    }
+
     /// When `run` began, if no other began since.
     pub(super) fn begun(&self, run: RunId) -> Option<Instant> {
         let last = *self.0.begun.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,7 @@
 //! Urgent runs that come while many others wait: how soon each is picked up.
 
 use crate::command::bench::{
+    crew::Place,
     phases::{Bench, Throughput},
     workload,
 };
@@ -20,7 +21,7 @@ pub(super) async fn among_ready(bench: &Bench, ready: usize) -> anyhow::Result<(
     let client = bench.client_with(1).await?;
     let ended = CancellationToken::new();
     let coming = tokio::spawn(come(client.clone(), ended.clone()));
-    let throughput = bench.work_off(1).await?;
+    let throughput = bench.work_off(1, Place::Within).await?;
     ended.cancel();
     coming.await??;
     client.pool().close().await;
