@@ -49,7 +49,8 @@ pub enum Mode {
     Refusal,
     /// Half the content, `finish_reason` being `length`.
     Length,
-    /// Does what the text asks for: every code and link of it, and some that are invented, stand in every string.
+    /// Does what the text asks for: every code and link of it, and some that are invented, stand in every string; sent
+    /// back, it leaves out what it is blamed for and says the rest again.
     Obey,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     provider::{
-        model::{Part, Task, Unfit, schema},
+        model::{Part, Task, Told, Unfit, schema},
         offline::Message,
     },
     settings::{Making, Triage},
@@ -84,7 +84,7 @@ impl Task for ClassifyTask<'_> {
         ])
     }
 
-    fn accept(&self, answer: Answer, _prompt: &str) -> Result<Classification, Unfit> {
+    fn accept(&self, answer: Answer, _told: Told<'_>) -> Result<Classification, Unfit> {
         let category = self.triage.taxonomy.category(&answer.category);
         let ticket = self.triage.offline.customers_words(self.message);
         let reasons = answer.reasons.iter().filter(|reason| !self.triage.offline.invents(reason, &ticket));

@@ -3,7 +3,7 @@
 
 use crate::{
     provider::{
-        model::{Part, Task, Unfit, schema},
+        model::{Part, Task, Told, Unfit, schema},
         offline::Message,
     },
     settings::Triage,
@@ -70,7 +70,7 @@ impl Task for ExtractTask<'_> {
         ])
     }
 
-    fn accept(&self, answer: Answer, _prompt: &str) -> Result<Extraction, Unfit> {
+    fn accept(&self, answer: Answer, _told: Told<'_>) -> Result<Extraction, Unfit> {
         let offline = self.triage.offline.extract(self.message, self.category);
         let text = self.triage.offline.customers_words(self.message);
         let standing = |found: Vec<String>| -> Vec<String> {

@@ -24,7 +24,7 @@ pub(crate) use evidence::Part;
 pub use format::Format;
 pub use price::{ModelPrice, PriceTable};
 pub use prompt::PromptError;
-pub(crate) use question::{Task, Unfit};
+pub(crate) use question::{Task, Told, Unfit};
 pub use settings::{ModelSettings, ProviderSettings, StepModelSettings};
 
 use super::openai::OpenAi;

@@ -13,7 +13,7 @@ use super::{
     limits::Turn,
     price,
     prompt::Prompt,
-    question::{Task, Unfit, object_in},
+    question::{Task, Told, Unfit, object_in},
 };
 use crate::redaction::Redaction;
 use serde_json::Value;
@@ -143,7 +143,7 @@ impl<'a> Conversation<'a> {
             self.redaction.restore_all(&mut object);
             let typed = serde_json::from_value(object)
                 .map_err(|error| Unfit::because(format!("it does not follow the schema: {error}")))?;
-            task.accept(typed, &self.prompt.label)
+            task.accept(typed, self.told())
         }))
     }
 
@@ -256,6 +256,10 @@ impl<'a> Conversation<'a> {
             messages.extend([said(Role::Assistant, answer.text.clone()), said(Role::User, mend)]);
         }
         messages
+    }
+
+    fn told(&self) -> Told<'_> {
+        Told { prompt: &self.prompt.label, task: &self.prompt.text, mark: &self.evidence.mark }
     }
 
     fn named(&self) -> Named<'a> {

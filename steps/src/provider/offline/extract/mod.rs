@@ -119,6 +119,22 @@ impl Extractor {
         self.dates.find(&NearDigits::of(text))
     }
 
+    /// Everything in `text` that has a number and a meaning: what may be said back to whoever wrote it.
+    pub(super) fn numbered(&self, text: &str) -> Vec<String> {
+        let near = NearDigits::of(text);
+        let lists = [
+            self.identifiers.orders(&near),
+            self.identifiers.invoices(&near),
+            self.codes.sure_errors(&near),
+            self.codes.versions(&near),
+            self.codes.devices(text),
+            self.contacts.emails(text),
+            self.contacts.phones(text),
+            self.figures(text),
+        ];
+        lists.concat()
+    }
+
     /// Whether `text` names an address, a link or a number that `evidence` does not hold.
     pub(super) fn invents(&self, text: &str, evidence: &str) -> bool {
         let evidence = evidence.to_lowercase();
