@@ -19,6 +19,8 @@ pub enum Mode {
     Unauthorized,
     /// 404: there is no such model.
     NoModel,
+    /// 400, without a word of what is wrong with the request.
+    BadRequest,
     /// 400 to every request with a JSON schema.
     NoJsonSchema,
     /// 400 to every request with any response format but text.
@@ -56,13 +58,14 @@ pub enum Mode {
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Fine,
         Self::RateLimit,
         Self::RateLimitBare,
         Self::Quota,
         Self::Unauthorized,
         Self::NoModel,
+        Self::BadRequest,
         Self::NoJsonSchema,
         Self::NoJsonObject,
         Self::Error,
@@ -90,6 +93,7 @@ impl Mode {
             Self::Quota => "quota",
             Self::Unauthorized => "401",
             Self::NoModel => "404",
+            Self::BadRequest => "400",
             Self::NoJsonSchema => "no-json-schema",
             Self::NoJsonObject => "no-json-object",
             Self::Error => "500",

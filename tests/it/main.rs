@@ -28,6 +28,7 @@ mod model_answers;
 mod model_breaker;
 mod model_budgets;
 mod model_failures;
+mod model_forms;
 mod model_injections;
 mod model_processes;
 mod once;

@@ -16,6 +16,10 @@ use std::time::Duration;
 /// Most bytes of an answer that are read.
 const MOST_BYTES: usize = 1024 * 1024;
 
+/// Words by which errors speak of the form of the answer.
+const FORM_WORDS: [&str; 5] =
+    ["response_format", "json_schema", "json_object", "structured output", "guided decoding"];
+
 impl From<CallError> for OpenAIError {
     fn from(error: CallError) -> Self {
         Self::Boxed(Box::new(error))
@@ -88,8 +92,15 @@ fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> CallError {
         StatusCode::TOO_MANY_REQUESTS if is_quota(body) => CallError::QuotaExhausted,
         StatusCode::TOO_MANY_REQUESTS => CallError::RateLimited { retry_after: retry_after(headers) },
         status if status.is_server_error() => CallError::ServerError(status.as_u16()),
+        status if names_form(body) => CallError::FormRefused(status.as_u16()),
         status => CallError::RequestRefused(status.as_u16()),
     }
+}
+
+/// Whether an error is about the form of the answer. Servers word it as they like, but name what they do not take.
+fn names_form(body: &[u8]) -> bool {
+    let body = String::from_utf8_lossy(body).to_lowercase();
+    FORM_WORDS.iter().any(|word| body.contains(word))
 }
 
 /// Whether waiting would not help.
@@ -144,5 +155,13 @@ mod tests {
         assert_eq!(refusal(404, &[], ""), CallError::NotFound);
         assert_eq!(refusal(400, &[], ""), CallError::RequestRefused(400));
         assert_eq!(refusal(503, &[], ""), CallError::ServerError(503));
+        for body in [
+            r#"{"error":{"message":"Invalid parameter: 'response_format' of type 'json_schema' is not supported."}}"#,
+            r#"{"detail":"Structured outputs are not enabled on this server"}"#,
+        ] {
+            assert_eq!(refusal(400, &[], body), CallError::FormRefused(400), "{body}");
+        }
+        let other = r#"{"error":{"message":"Invalid character in the request","param":null}}"#;
+        assert_eq!(refusal(400, &[], other), CallError::RequestRefused(400));
     }
 }

@@ -8,7 +8,7 @@ use super::{
     chat::{ChatAnswer, ChatRequest, End, KeptAnswer, Message, Role},
     error::{CallError, Trouble},
     evidence::Evidence,
-    format::Format,
+    format::{Format, Refusals},
     ledger::{self, Spent, Standing},
     limits::Turn,
     price,
@@ -44,6 +44,17 @@ enum Stop {
     Trouble(Trouble),
     Later(Duration),
     Ledger(StoreError),
+}
+
+impl Stop {
+    /// Whether the server refused the request as such, and if so, whether it named the form of the answer as the reason.
+    const fn refuses_request(&self) -> Option<bool> {
+        match self {
+            Self::Trouble(Trouble::Call(CallError::FormRefused(_))) => Some(true),
+            Self::Trouble(Trouble::Call(CallError::RequestRefused(_))) => Some(false),
+            Self::Trouble(_) | Self::Later(_) | Self::Ledger(_) => None,
+        }
+    }
 }
 
 impl From<StoreError> for Stop {
@@ -149,18 +160,21 @@ impl<'a> Conversation<'a> {
 
     /// An answer, by the highest rung of the ladder that the server takes.
     async fn exchange(&mut self) -> Result<ChatAnswer, Stop> {
-        let mut rung = self.model.ladder.rung();
+        let (ladder, now) = (&self.model.ladder, self.context.now());
+        let start = ladder.start(now);
+        let (mut rung, mut refusals) = (start.rung, Refusals::None);
         loop {
-            match (self.answer(rung).await, rung.below()) {
-                (Ok(answer), _) => {
-                    self.model.ladder.step_down_to(rung);
+            let stop = match self.answer(rung).await {
+                Ok(answer) => {
+                    ladder.answered(start, rung, refusals, now);
                     return Ok(answer);
                 }
-                (Err(Stop::Trouble(Trouble::Call(CallError::RequestRefused(_)))), Some(below)) => {
-                    rung = below;
-                }
-                (Err(stop), _) => return Err(stop),
-            }
+                Err(stop) => stop,
+            };
+            let (Some(below), Some(names_form)) = (rung.below(), stop.refuses_request()) else {
+                return Err(stop);
+            };
+            (rung, refusals) = (below, refusals.and(names_form));
         }
     }
 
