@@ -1,6 +1,7 @@
 //! What the program was told: flag over environment over file over default.
 
 mod models;
+mod offline;
 mod triage;
 
 pub(crate) use models::process_variables;
@@ -98,6 +99,7 @@ pub(crate) struct File {
     /// Where prompts are that take the place of those that come with the program.
     pub(crate) prompts_dir: Option<PathBuf>,
     pub(crate) triage: triage::Triage,
+    pub(crate) offline: OfflineSection,
 }
 
 impl File {
@@ -163,6 +165,14 @@ pub(crate) struct Worker {
     pub(crate) poll_ms: Option<u64>,
     pub(crate) grace_seconds: Option<u64>,
     pub(crate) retention_days: Option<u32>,
+}
+
+/// `[offline]`: what the offline rules know besides what comes with the program.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct OfflineSection {
+    /// A file of the products that the site sells, from where the configuration file lies.
+    pub(crate) products: Option<PathBuf>,
 }
 
 /// `[steps.<name>]`: how a step of the ticket workflow is tried, and the model that it asks.
@@ -251,7 +261,9 @@ impl Config {
 
     /// What people decide about triage.
     pub(crate) fn triage(&self) -> anyhow::Result<TriagePolicy> {
-        self.file.triage.policy(self.args.config.as_deref())
+        let config = self.args.config.as_deref();
+        let products = self.file.offline.products(config)?;
+        Ok(TriagePolicy { products, ..self.file.triage.policy(config)? })
     }
 
     pub(crate) fn pooler(&self) -> Pooler {

@@ -37,6 +37,7 @@ mod people;
 mod plans;
 mod poolers;
 mod processes;
+mod products;
 mod queues;
 mod research;
 mod restart;

@@ -41,7 +41,12 @@ impl Evidence<'_> {
         let corrected =
             super::checks::values(self.request.extraction).map(|value| Words::of(value).line().to_owned());
         let corrected = corrected.filter(|line| !self.ticket.contains(line.as_str()));
-        found.chain(corrected).chain([self.articles.clone()]).collect()
+        // What a site sells may be called by any of its names.
+        let sold = extractor
+            .catalogue()
+            .named(&self.request.draft.text)
+            .map(|name| Words::of(name).line().to_owned());
+        found.chain(corrected).chain(sold).chain([self.articles.clone()]).collect()
     }
 }
 
