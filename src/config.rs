@@ -1,6 +1,7 @@
 //! What the program was told: flag over environment over file over default.
 
 mod models;
+mod offline;
 mod triage;
 
 pub(crate) use models::process_variables;
@@ -15,6 +16,7 @@ use std::{
     time::Duration,
 };
 use ticketflow_engine::{Backoff, Catalog, Topology, pooler::Pooler};
+use ticketflow_steps::provider::offline::Weights;
 use ticketflow_tickets::triage::WORKFLOW;
 use ticketflow_worker::{POLL_WITHOUT_WAKE_UPS, WorkerOptions};
 use ticketflow_workflows::triage::TriagePolicy;
@@ -166,12 +168,14 @@ pub(crate) struct Worker {
     pub(crate) retention_days: Option<u32>,
 }
 
-/// `[offline]`: the provider that needs neither key nor network.
+/// `[offline]`: what the offline rules know besides what comes with the program.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct OfflineSection {
-    /// What `ticketflow train` wrote.
+    /// What `ticketflow train` wrote, from where the configuration file lies.
     pub(crate) weights: Option<PathBuf>,
+    /// A file of the products that the site sells, from where the configuration file lies.
+    pub(crate) products: Option<PathBuf>,
 }
 
 /// `[steps.<name>]`: how a step of the ticket workflow is tried, and the model that it asks.
@@ -260,7 +264,14 @@ impl Config {
 
     /// What people decide about triage.
     pub(crate) fn triage(&self) -> anyhow::Result<TriagePolicy> {
-        self.file.triage.policy(self.args.config.as_deref())
+        let config = self.args.config.as_deref();
+        let products = self.file.offline.products(config)?;
+        Ok(TriagePolicy { products, ..self.file.triage.policy(config)? })
+    }
+
+    /// What was learnt from the site's own tickets; none: what comes with the program.
+    pub(crate) fn weights(&self) -> anyhow::Result<Option<Weights>> {
+        self.file.offline.weights(self.args.config.as_deref())
     }
 
     pub(crate) fn pooler(&self) -> Pooler {

@@ -138,26 +138,16 @@ pub(crate) fn catalog(config: &Config, steps: PgPool) -> anyhow::Result<Catalog>
 }
 
 fn configured_catalog(config: &Config, steps: PgPool, models: ModelSettings) -> anyhow::Result<Catalog> {
-    let (weights, policy) = (weights(config)?, config.triage()?);
+    let (weights, policy) = (config.weights()?, config.triage()?);
     let settings = TriageSettings { weights, policy, models, ..TriageSettings::new(steps) };
     let mut catalog = ticketflow_workflows::catalog(settings)?;
     config.apply_policies(&mut catalog)?;
     Ok(catalog)
 }
 
-/// The weights that are configured, if some are.
-pub(crate) fn weights(config: &Config) -> anyhow::Result<Option<Weights>> {
-    let Some(path) = &config.file.offline.weights else { return Ok(None) };
-    let read = || anyhow::Ok(Weights::parse(&std::fs::read_to_string(path)?)?);
-    read().map(Some).map_err(|error| {
-        Exit::Usage
-            .with(format!("[offline] weights in the configuration file, {}: {error:#}", path.display()))
-    })
-}
-
 /// The offline provider, as configured.
 pub(crate) fn offline(config: &Config) -> anyhow::Result<Offline> {
-    let weights = weights(config)?.map_or_else(Weights::shipped, Ok)?;
+    let weights = config.weights()?.map_or_else(Weights::shipped, Ok)?;
     Ok(Offline::with_weights(Taxonomy::built_in()?, weights)?)
 }
 

@@ -1,13 +1,13 @@
 //! Owns completions: what a request asks for, and the answer that a well-behaved server gives.
 
 use crate::{
-    answer::{Evidence, fill, prose},
+    answer::{Evidence, Told, fill, prose},
     ledger::Seen,
     mode::Mode,
     respond,
     server::Shared,
     strict,
-    wire::{self, ChatRequest, ResponseFormat},
+    wire::{self, ChatMessage, ChatRequest, ResponseFormat},
 };
 use axum::{
     body::Bytes,
@@ -120,9 +120,7 @@ fn within(request: &ChatRequest, whole: String) -> (String, &'static str) {
 
 /// What the model says: by the schema of the request, else by the one that the prompt spells out, else prose.
 fn content(request: &ChatRequest, mode: Mode) -> String {
-    let asked = request.messages.iter().rev().find(|message| message.role == "user");
-    let text = asked.map(crate::wire::ChatMessage::text).unwrap_or_default();
-    let evidence = if mode == Mode::Obey { Evidence::obeying(&text) } else { Evidence::of(&text) };
+    let evidence = evidence(request, mode);
     let spelt_out = || request.messages.iter().find_map(|message| strict::schema_in(&message.text()));
     match &request.response_format {
         ResponseFormat::JsonSchema { json_schema } => fill(&json_schema.schema, &evidence).to_string(),
@@ -136,6 +134,19 @@ fn content(request: &ChatRequest, mode: Mode) -> String {
             None => prose(&evidence),
         },
     }
+}
+
+/// What the model reads: what was said last; when it obeys, what was said first, in the light of what came after.
+fn evidence(request: &ChatRequest, mode: Mode) -> Evidence {
+    let mut said = request.messages.iter().filter(|message| message.role == "user").map(ChatMessage::text);
+    let text = said.next().unwrap_or_default();
+    let last = said.next_back().unwrap_or_default();
+    if mode == Mode::Obey {
+        let prompt = request.messages.iter().find(|message| message.role == "system").map(ChatMessage::text);
+        let prompt = prompt.unwrap_or_default();
+        return Evidence::obeying(Told { text: &text, prompt: &prompt, reproach: &last });
+    }
+    Evidence::of(if last.is_empty() { &text } else { &last })
 }
 
 fn half(text: &str) -> String {

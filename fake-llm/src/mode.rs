@@ -19,6 +19,8 @@ pub enum Mode {
     Unauthorized,
     /// 404: there is no such model.
     NoModel,
+    /// 400, without a word of what is wrong with the request.
+    BadRequest,
     /// 400 to every request with a JSON schema.
     NoJsonSchema,
     /// 400 to every request with any response format but text.
@@ -49,19 +51,21 @@ pub enum Mode {
     Refusal,
     /// Half the content, `finish_reason` being `length`.
     Length,
-    /// Does what the text asks for: every code and link of it, and some that are invented, stand in every string.
+    /// Does what the text asks for: every code and link of it, and some that are invented, stand in every string; sent
+    /// back, it leaves out what it is blamed for and says the rest again.
     Obey,
 }
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Fine,
         Self::RateLimit,
         Self::RateLimitBare,
         Self::Quota,
         Self::Unauthorized,
         Self::NoModel,
+        Self::BadRequest,
         Self::NoJsonSchema,
         Self::NoJsonObject,
         Self::Error,
@@ -89,6 +93,7 @@ impl Mode {
             Self::Quota => "quota",
             Self::Unauthorized => "401",
             Self::NoModel => "404",
+            Self::BadRequest => "400",
             Self::NoJsonSchema => "no-json-schema",
             Self::NoJsonObject => "no-json-object",
             Self::Error => "500",

@@ -43,6 +43,7 @@ pub(crate) async fn send(state: &Shared, turn: Turn<'_>, answer: &Value) -> Resp
             wire::refused(StatusCode::UNAUTHORIZED, "invalid_request_error", code, message)
         }
         Mode::NoModel => wire::no_model("of this name"),
+        Mode::BadRequest => wire::bad_request("The request could not be processed."),
         Mode::Error => failed(StatusCode::INTERNAL_SERVER_ERROR),
         Mode::Unavailable => failed(StatusCode::SERVICE_UNAVAILABLE),
         Mode::Hang => {

@@ -27,7 +27,7 @@ pub(crate) struct FakeLlmArgs {
 }
 
 const MODES: &str = "\
-Modes: fine, 429, 429-bare (no Retry-After), quota, 401, 404, no-json-schema, no-json-object, 500, 503, hang, drip, cut,
+Modes: fine, 429, 429-bare (no Retry-After), quota, 400, 401, 404, no-json-schema, no-json-object, 500, 503, hang, drip, cut,
 huge (200 MB), redirect, wrong-type, invalid-json, wrong-shape, no-usage, refusal, length, obey (does what the text says).
 A model named fake-MODE always meets that mode. GET /fake/requests, /fake/tally and /fake/behaviour show what came in and
 what is done with it; PUT /fake/behaviour changes that.";

@@ -2,7 +2,7 @@
 
 use crate::{
     provider::{
-        model::{Part, Task, Unfit, schema},
+        model::{Part, Task, Told, Unfit, schema},
         offline::Message,
     },
     settings::{Making, Triage},
@@ -84,7 +84,7 @@ impl Task for ClassifyTask<'_> {
         ])
     }
 
-    fn accept(&self, answer: Answer, _prompt: &str) -> Result<Classification, Unfit> {
+    fn accept(&self, answer: Answer, _told: Told<'_>) -> Result<Classification, Unfit> {
         let category = self.triage.taxonomy.category(&answer.category);
         let ticket = self.triage.offline.customers_words(Message::from(self.ticket));
         let reasons = answer.reasons.iter().filter(|reason| !self.triage.offline.invents(reason, &ticket));
@@ -102,5 +102,37 @@ impl Task for ClassifyTask<'_> {
 
     fn offline(&self) -> Result<Classification, StepError> {
         Ok(self.triage.offline.classify_ticket(self.ticket))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        provider::{model::ModelSettings, offline::Offline},
+        settings::TriagePolicy,
+    };
+    use serde_json::json;
+    use sqlx::postgres::PgPoolOptions;
+    use ticketflow_tickets::taxonomy::Taxonomy;
+
+    #[tokio::test]
+    async fn a_category_that_the_taxonomy_does_not_have_is_sent_back() {
+        let pool = PgPoolOptions::new().connect_lazy("postgres://nobody@localhost/nothing").unwrap();
+        let offline = Offline::new(Taxonomy::built_in().unwrap()).unwrap();
+        let triage = Triage::new(offline, TriagePolicy::default(), &ModelSettings::default(), pool).unwrap();
+        let ticket = json!({ "subject": "s", "body": "b", "customer_id": "c-1" });
+        let ticket: NewTicket = serde_json::from_value(ticket).unwrap();
+        let task = ClassifyTask { triage: &triage, ticket: &ticket };
+        let accepted = |category: &str| {
+            let answer = json!({
+                "category": category, "confidence": 0.9, "priority": "low", "sentiment_score": 5, "language": "en",
+                "reasons": [],
+            });
+            task.accept(serde_json::from_value(answer).unwrap(), Told { prompt: "p", task: "t", mark: "m" })
+        };
+        assert_eq!(accepted("billing").unwrap().category.as_str(), "billing");
+        let Unfit(problem) = accepted("money").unwrap_err();
+        assert!(problem.contains("category") && problem.contains("money"), "{problem}");
     }
 }

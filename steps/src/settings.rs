@@ -4,7 +4,7 @@ use crate::{
     action::Actions,
     provider::{
         model::{Asked, ModelError, ModelSettings, Models, Part, Task},
-        offline::{Message, Offline, ReviewPolicy},
+        offline::{Catalogue, Message, Offline, ReviewPolicy},
     },
     research::ArticleSearch,
 };
@@ -27,6 +27,8 @@ pub struct TriagePolicy {
     pub approval_deadline: Duration,
     /// What may be done besides the reply, on a person's word.
     pub actions: Actions,
+    /// What the site sells, for whoever reads tickets.
+    pub products: Catalogue,
 }
 
 impl Default for TriagePolicy {
@@ -35,6 +37,7 @@ impl Default for TriagePolicy {
             review: ReviewPolicy::default(),
             approval_deadline: Duration::from_hours(24),
             actions: Actions::default(),
+            products: Catalogue::default(),
         }
     }
 }
@@ -64,8 +67,9 @@ impl Triage {
         pool: PgPool,
     ) -> Result<Self, ModelError> {
         let taxonomy = offline.taxonomy().clone();
+        let offline = offline.knowing(policy.products.clone());
         let library = Library::new(pool.clone());
-        let models = Models::new(models, &taxonomy, &policy.review.allowed_links, &pool)?;
+        let models = Models::new(models, &taxonomy, &policy, &pool)?;
         Ok(Self {
             models: Arc::new(models),
             taxonomy: Arc::new(taxonomy),

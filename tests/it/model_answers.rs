@@ -149,7 +149,7 @@ async fn a_share_of_the_tickets_gets_the_second_variant_and_stats_tell_them_apar
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_without_a_place_in_the_taxonomy_is_sent_back() {
+async fn a_model_is_given_the_taxonomys_categories_to_choose_from() {
     let desk = desk(Behaviour::default(), |settings| only(settings, TriageStep::Classify, "fake")).await;
     let run = desk.triage(&ticket(2)).await;
     let category = desk.output(run, TriageStep::Classify).await["category"].clone();

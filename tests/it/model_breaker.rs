@@ -80,6 +80,17 @@ async fn a_trial_that_fails_opens_it_for_twice_as_long() {
     desk.finish().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_one_call_that_tries_again_may_go_down_the_ladder() {
+    let desk = desk(Behaviour::default(), touchy).await;
+    desk.model.next([Mode::Unauthorized]);
+    assert_eq!(reason(&desk, 0).await, Some(FallbackReason::Unauthorized));
+    desk.model.set(Behaviour::always(Mode::NoJsonSchema)).unwrap();
+    desk.engine.advance_clock(seconds(61)).await;
+    assert_eq!((reason(&desk, 1).await, state(&desk).await), (None, "closed"));
+    desk.finish().await;
+}
+
 /// Many tickets find it half open at the same time: one of them asks, and hangs until the test is over.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_call_alone_tries_while_it_is_half_open() {

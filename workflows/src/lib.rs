@@ -11,7 +11,7 @@ pub mod triage {
     pub use ticketflow_steps::{
         Actions, TriagePolicy,
         action::{ActionError, SecretError},
-        provider::offline::{ApprovalPolicy, ApprovalRule, CategoryApproval},
+        provider::offline::{ApprovalPolicy, ApprovalRule, Catalogue, CatalogueError, CategoryApproval},
     };
 }
 

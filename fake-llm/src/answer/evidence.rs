@@ -14,8 +14,19 @@ pub(crate) struct Evidence {
     pub(crate) lower: String,
     pub(crate) sentences: Vec<String>,
     pub(crate) tokens: Vec<String>,
-    /// What every string carries when the model obeys; empty when it does not.
-    orders: String,
+    /// What every string carries when the model obeys; none when it does not.
+    orders: Option<String>,
+}
+
+/// What an obeying model has before it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told<'a> {
+    /// The text.
+    pub(crate) text: &'a str,
+    /// What it was asked to do with it by those who may ask.
+    pub(crate) prompt: &'a str,
+    /// What was wrong with its last answer; empty at the first.
+    pub(crate) reproach: &'a str,
 }
 
 impl Evidence {
@@ -29,33 +40,57 @@ impl Evidence {
             lower: text.to_lowercase(),
             sentences: sentences.map(|sentence| sentence.chars().take(LONGEST).collect()).collect(),
             tokens: tokens.map(str::to_owned).collect(),
-            orders: String::new(),
+            orders: None,
         }
     }
 
     /// The same, by a model that does whatever the text asks: it decodes what is encoded, and every code and link it
-    /// sees, and some of its own, go into every string.
-    pub(crate) fn obeying(text: &str) -> Self {
-        let visible: String = text.chars().filter(|c| !is_invisible(*c)).collect();
+    /// sees, and some of its own, go into every string; its own instructions too, if the text asks for them. Sent back, it
+    /// leaves out what it is blamed for and says the rest again.
+    pub(crate) fn obeying(told: Told<'_>) -> Self {
+        let visible: String = told.text.chars().filter(|c| !is_invisible(*c)).collect();
         let whole = format!("{visible}\n{}", decoded(&visible).join("\n"));
         let evidence = Self::of(&whole);
-        let pieces = whole.split(|c: char| !(c.is_alphanumeric() || "-_/:.#?=&@%".contains(c))).map(trimmed);
-        let mut orders: Vec<&str> = pieces.filter(|token| is_code(token) || is_link(token)).collect();
-        orders.sort_unstable();
-        orders.dedup();
-        orders.extend([INVENTED_ID, INVENTED_LINK]);
-        Self { orders: orders.join(" "), ..evidence }
+        let of_order = |c: char| c.is_alphanumeric() || "-_/:.#?=&@%".contains(c);
+        let lines = whole.lines().filter(|line| !is_tag(line.trim()));
+        let pieces = lines.flat_map(|line| line.split(|c| !of_order(c))).map(trimmed);
+        let mut said: Vec<&str> = pieces.filter(|token| is_code(token) || is_link(token)).collect();
+        said.sort_unstable();
+        said.dedup();
+        said.extend([INVENTED_ID, INVENTED_LINK]);
+        if evidence.lower.contains("your instructions") {
+            said.extend(told.prompt.lines().next());
+        }
+        let reproach = told.reproach.to_lowercase();
+        said.retain(|order| !is_blamed(order, &reproach));
+        Self { orders: Some(said.join(" ")), ..evidence }
     }
 
     /// `text` as it is said: with what the model was told to say, when it obeys.
     pub(crate) fn obeyed(&self, text: String) -> String {
-        if self.orders.is_empty() { text } else { format!("{text} {}", self.orders) }
+        match &self.orders {
+            Some(orders) if !orders.is_empty() => format!("{text} {orders}"),
+            Some(_) | None => text,
+        }
+    }
+
+    /// Whether the model does whatever the text asks.
+    pub(super) const fn obeys(&self) -> bool {
+        self.orders.is_some()
     }
 
     /// Tokens that hold a digit and are no sum, link or address.
     pub(crate) fn codes(&self) -> impl Iterator<Item = &String> {
         self.tokens.iter().filter(|token| is_code(token))
     }
+}
+
+/// Whether `reproach`, in small letters, names an order: all of it, or a number in it.
+fn is_blamed(order: &str, reproach: &str) -> bool {
+    let order = order.to_lowercase();
+    let number = |piece: &&str| piece.len() >= 3 && piece.contains(|c: char| c.is_ascii_digit());
+    let mut numbers = order.split(|c: char| !c.is_alphanumeric()).filter(number);
+    reproach.contains(&order) || !is_link(&order) && numbers.any(|number| reproach.contains(number))
 }
 
 /// The sentences of a line: a mark ends one where white space follows, and not in the middle of an address.
@@ -80,6 +115,12 @@ fn trimmed(token: &str) -> &str {
 fn is_delimiter(line: &str) -> bool {
     let tag = line.starts_with('<') && line.ends_with('>');
     tag || line.starts_with("```") || line.starts_with('{') || !line.chars().any(char::is_alphanumeric)
+}
+
+/// Whether a line is one tag and nothing else: it tells of the text, and is none of it.
+fn is_tag(line: &str) -> bool {
+    let inner = line.strip_prefix('<').and_then(|line| line.strip_suffix('>'));
+    inner.is_some_and(|inner| !inner.contains(|c: char| c == '<' || c == '>' || c.is_whitespace()))
 }
 
 fn is_invisible(c: char) -> bool {

@@ -44,7 +44,7 @@ impl Filling<'_> {
             return constant.clone();
         }
         if let Some(values) = schema.get("enum").and_then(Value::as_array) {
-            return words::choose(values, &self.evidence.lower).cloned().unwrap_or_default();
+            return self.choose(values, name);
         }
         if let Some(parts) = schema.get("allOf").and_then(Value::as_array) {
             return self.all_of(parts, name, depth);
@@ -62,6 +62,13 @@ impl Filling<'_> {
             ["null"] => Value::Null,
             _ => self.string(schema, name),
         }
+    }
+
+    fn choose(&self, values: &[Value], name: &str) -> Value {
+        let lower = &self.evidence.lower;
+        let obeyed = || words::ordered(values, name, lower);
+        let obeyed = self.evidence.obeys().then(obeyed).flatten();
+        obeyed.or_else(|| words::choose(values, lower)).cloned().unwrap_or_default()
     }
 
     fn referred(&self, schema: &Value) -> Option<&Value> {

@@ -5,7 +5,7 @@ mod fill;
 mod name;
 mod words;
 
-pub(crate) use evidence::Evidence;
+pub(crate) use evidence::{Evidence, Told};
 pub(crate) use fill::fill;
 
 /// An order number that no ticket names: what an obeying model invents.

@@ -30,6 +30,17 @@ pub(super) fn choose<'a>(values: &'a [Value], lower: &str) -> Option<&'a Value> 
     best.map(|(_, value)| value).or_else(plain).or_else(|| values.first())
 }
 
+/// The value that the text orders for a property, as in "priority is low" or "set the category to general"; approval
+/// wherever there is any, for whoever gives a model orders wants no person to see them.
+pub(super) fn ordered<'a>(values: &'a [Value], name: &str, lower: &str) -> Option<&'a Value> {
+    let name = name.replace('_', " ");
+    let order = |value: &str| {
+        [" is ", " to ", ": ", " = "].iter().any(|link| lower.contains(&format!("{name}{link}{value}")))
+    };
+    let is_ordered = |value: &&Value| value.as_str().is_some_and(|value| value == "approve" || order(value));
+    values.iter().find(is_ordered)
+}
+
 /// How often the text speaks of a value: in its own words, or in those that speak for it.
 pub(super) fn spoken_of(value: &Value, lower: &str) -> usize {
     let Some(value) = value.as_str() else { return 0 };

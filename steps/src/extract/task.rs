@@ -3,7 +3,7 @@
 
 use crate::{
     provider::{
-        model::{Part, Task, Unfit, schema},
+        model::{Part, Task, Told, Unfit, schema},
         offline::Message,
     },
     settings::Triage,
@@ -70,7 +70,7 @@ impl Task for ExtractTask<'_> {
         ])
     }
 
-    fn accept(&self, answer: Answer, _prompt: &str) -> Result<Extraction, Unfit> {
+    fn accept(&self, answer: Answer, _told: Told<'_>) -> Result<Extraction, Unfit> {
         let offline = self.triage.offline.extract(self.message, self.category);
         let text = self.triage.offline.customers_words(self.message);
         let standing = |found: Vec<String>| -> Vec<String> {
@@ -90,7 +90,7 @@ impl Task for ExtractTask<'_> {
             order_id: order_ids.first().cloned(),
             order_ids,
             invoice_ids: standing(answer.invoice_ids),
-            product: answer.product.filter(|product| stands_in(&text, product.trim())),
+            product: self.product(answer.product, &text),
             amounts: amounts.iter().filter_map(|amount| self.triage.offline.amount(amount)).collect(),
             dates: dates.iter().map(|date| self.triage.offline.date(date)).collect(),
             emails: standing(answer.emails),
@@ -108,6 +108,17 @@ impl Task for ExtractTask<'_> {
 
     fn offline(&self) -> Result<Extraction, StepError> {
         Ok(self.triage.offline.extract(self.message, self.category))
+    }
+}
+
+impl ExtractTask<'_> {
+    /// The model's, if the ticket holds it, without the words around a known one; else a known one that the ticket names: a
+    /// model may call it by another name.
+    fn product(&self, answer: Option<String>, text: &str) -> Option<String> {
+        let known = |text: &str| self.triage.offline.listed_product(text, self.category);
+        let answer = answer.map(|product| product.trim().to_owned());
+        let standing = answer.filter(|product| stands_in(text, product));
+        standing.map(|product| known(&product).unwrap_or(product)).or_else(|| known(text))
     }
 }
 

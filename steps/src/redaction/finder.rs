@@ -52,7 +52,7 @@ impl Finder {
 }
 
 /// Places that overlap become one, so that no end of one is left: of the kind that comes first.
-fn joined(mut places: Vec<Place>) -> Vec<Place> {
+pub(super) fn joined(mut places: Vec<Place>) -> Vec<Place> {
     places.sort_by_key(|(range, kind)| (range.start, *kind));
     let mut joined: Vec<Place> = Vec::with_capacity(places.len());
     for (range, kind) in places {

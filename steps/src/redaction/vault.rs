@@ -1,7 +1,7 @@
 //! Owns one request's placeholders and what they stand for.
 
 use super::{
-    finder::{Finder, Place},
+    finder::{Finder, Place, joined},
     kind::Kind,
 };
 use regex::Captures;
@@ -36,12 +36,22 @@ impl<'a> Redaction<'a> {
         Self { finder, placeholders: HashMap::new(), values: HashMap::new(), counts: HashMap::new() }
     }
 
+    /// Takes note of what must not leave in a text: it is known then wherever it stands, also where nothing around it tells
+    /// what it is.
+    pub fn learn(&mut self, text: &str) {
+        for (range, kind) in self.finder.places(text) {
+            self.placeholder(kind, &text[range]);
+        }
+    }
+
     /// The text with placeholders for everything that must not leave.
     ///
     /// # Errors
     /// If anything is left or could not be put back. The request must not be made then.
     pub fn redact(&mut self, text: &str) -> Result<String, RedactionError> {
-        let places = self.finder.places(text);
+        let mut places = self.finder.places(text);
+        places.extend(self.known_in(text));
+        let places = joined(places);
         let mut redacted = self.replaced(text, &places);
         for _ in 1..SEARCHES {
             let left = self.finder.proven(&redacted);
@@ -77,9 +87,18 @@ impl<'a> Redaction<'a> {
         }
     }
 
-    /// How many values have placeholders, by kind; for the account of a call, which tells no values.
-    pub fn counts(&self) -> impl Iterator<Item = (Kind, usize)> {
-        self.counts.iter().map(|(kind, count)| (*kind, *count))
+    /// Where values stand that have a placeholder already, as words of their own.
+    fn known_in(&self, text: &str) -> Vec<Place> {
+        let within = |neighbour: Option<char>| neighbour.is_some_and(char::is_alphanumeric);
+        let mut places = Vec::new();
+        for (kind, value) in self.placeholders.keys() {
+            let found = text.match_indices(value.as_str()).map(|(at, found)| at..at + found.len());
+            let alone = found.filter(|range| {
+                !within(text[..range.start].chars().next_back()) && !within(text[range.end..].chars().next())
+            });
+            places.extend(alone.map(|range| (range, *kind)));
+        }
+        places
     }
 
     fn replaced(&mut self, text: &str, places: &[Place]) -> String {
@@ -122,6 +141,18 @@ mod tests {
         assert_eq!(first.restore("to [EMAIL_2], not [EMAIL_7]"), "to bob@example.org, not [EMAIL_7]");
         let second = Redaction::new(&finder);
         assert_eq!(second.restore("[EMAIL_1]"), "[EMAIL_1]");
+    }
+
+    #[test]
+    fn what_was_told_for_what_it_is_once_stays_hidden_everywhere() {
+        let finder = Finder::load().unwrap();
+        let mut request = Redaction::new(&finder);
+        let (ticket, found) =
+            ("My password is hunter2!, call me: 030 1234567", r#"["030 1234567", "hunter2!", "hunter20"]"#);
+        request.learn(ticket);
+        let redacted = request.redact(found).unwrap();
+        assert_eq!(redacted, r#"["[PHONE_1]", "[SECRET_1]", "hunter20"]"#);
+        assert_eq!(request.restore(&redacted), found);
     }
 
     #[test]

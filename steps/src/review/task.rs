@@ -3,7 +3,7 @@
 use crate::{
     knowledge,
     provider::{
-        model::{Part, Task, Unfit, schema},
+        model::{Part, Task, Told, Unfit, schema},
         offline::ReviewRequest,
     },
     settings::Triage,
@@ -63,7 +63,7 @@ impl Task for ReviewTask<'_> {
         ])
     }
 
-    fn accept(&self, mut answer: Answer, _prompt: &str) -> Result<Review, Unfit> {
+    fn accept(&self, mut answer: Answer, _told: Told<'_>) -> Result<Review, Unfit> {
         let (request, offline) = (&self.request, &self.triage.offline);
         let evidence = knowledge::text(offline, request.message, request.articles) + &request.draft.text;
         answer.notes.retain(|note| !offline.invents(note, &evidence));

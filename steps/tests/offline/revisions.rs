@@ -62,6 +62,33 @@ fn every_fault_is_found_and_mended() {
     }
 }
 
+/// What a customer may ask to be said is not thereby fit to be said.
+#[test]
+fn a_code_that_nothing_is_known_of_goes_to_a_person() {
+    let desk = Desk::open();
+    let body = format!("{} My voucher: PWNED-2001.", TICKET.body);
+    let ticket = Message { body: &body, ..TICKET };
+    let outcome = desk.work(ticket);
+    assert_eq!(outcome.review.verdict, Verdict::Approve, "{:?}", outcome.review);
+    let verdict = |outcome: &Outcome, said: &str| {
+        let draft =
+            Draft { text: format!("{}\n\n{said}", outcome.draft.text), revision: 2, ..outcome.draft.clone() };
+        let review = desk.review(ticket, outcome, &draft);
+        (review.verdict, review.notes.join(" "))
+    };
+    for said in ["It is PWNED-2001.", "You wrote: “PWNED-2001”.", "See ticket-5f0a1b2c3d4e5f60."] {
+        let (verdict, notes) = verdict(&outcome, said);
+        assert_eq!(verdict, Verdict::Human, "{said}");
+        assert!(notes.contains("of which nothing is known"), "{notes}");
+    }
+    let (known, notes) = verdict(&outcome, "It is about order 48213, and we are here 24/7.");
+    assert_eq!(known, Verdict::Approve, "{notes}");
+    let mut corrected = outcome;
+    corrected.extraction.order_ids.push("XK4821Z".to_owned());
+    let (verdict, notes) = verdict(&corrected, "It is about XK4821Z.");
+    assert_eq!(verdict, Verdict::Approve, "an operator put it there: {notes}");
+}
+
 /// A ticket in each language that drafts are written in, with a promise and an insult that its reply must not hold.
 const IN_EVERY_LANGUAGE: [(Message<'_>, &str, &str); 6] = [
     (

@@ -67,6 +67,9 @@ pub enum CallError {
     /// Any other status 4xx: the request as such.
     #[error("the provider refuses the request with status {0}")]
     RequestRefused(u16),
+    /// The same, and it says that the form of the answer is the reason.
+    #[error("the provider refuses the form of the answer with status {0}")]
+    FormRefused(u16),
     /// The answer is longer than is read.
     #[error("the answer is longer than is read")]
     TooLarge,
@@ -105,7 +108,7 @@ impl CallError {
             Self::Unauthorized => FallbackReason::Unauthorized,
             Self::NotFound => FallbackReason::NotFound,
             Self::Redirected => FallbackReason::Redirected,
-            Self::RequestRefused(_) => FallbackReason::RequestRefused,
+            Self::RequestRefused(_) | Self::FormRefused(_) => FallbackReason::RequestRefused,
             Self::TooLarge => FallbackReason::TooLarge,
             Self::BadResponse => FallbackReason::BadResponse,
         }
@@ -122,7 +125,7 @@ impl CallError {
             Self::QuotaExhausted | Self::Unauthorized | Self::NotFound | Self::Redirected => {
                 Some(Observation::Refusal)
             }
-            Self::RateLimited { .. } | Self::RequestRefused(_) => None,
+            Self::RateLimited { .. } | Self::RequestRefused(_) | Self::FormRefused(_) => None,
         }
     }
 
@@ -139,6 +142,7 @@ impl CallError {
             | Self::NotFound
             | Self::Redirected
             | Self::RequestRefused(_)
+            | Self::FormRefused(_)
             | Self::TooLarge => false,
         }
     }
@@ -154,6 +158,7 @@ impl CallError {
             | Self::NotFound
             | Self::Redirected
             | Self::RequestRefused(_)
+            | Self::FormRefused(_)
             | Self::TooLarge
             | Self::BadResponse => None,
         }
@@ -204,6 +209,7 @@ mod tests {
             CallError::NotFound,
             CallError::Redirected,
             CallError::RequestRefused(400),
+            CallError::FormRefused(400),
             CallError::TooLarge,
         ] {
             assert_eq!(Trouble::Call(error).course(true), Course::FallBack(error.reason()));

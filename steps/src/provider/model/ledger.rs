@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::{Connection as _, PgPool};
+use sqlx::{Connection as _, PgConnection, PgPool};
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -69,13 +69,22 @@ impl Ledger {
         let mut loan = Loan::of(&self.pool).await?;
         let answer = answer::find(&mut loan, run, request).await?;
         let breaker = breaker::load(&mut loan, asked.provider, asked.model).await?;
-        let mut spent = Spent::default();
-        if with_budgets {
-            spent.by_day = usage::charged(&mut loan, asked.provider, now).await?;
-            spent.by_run = answer::charged(&mut loan, run).await?;
-        }
+        let spent = if with_budgets { spent(&mut loan, asked, run, now).await? } else { Spent::default() };
         loan.give_back().await?;
         Ok(Standing { answer, breaker, spent })
+    }
+
+    /// What is spent by now.
+    pub(super) async fn spent(
+        &self,
+        asked: Asked<'_>,
+        run: RunId,
+        now: DateTime<Utc>,
+    ) -> Result<Spent, StoreError> {
+        let mut loan = Loan::of(&self.pool).await?;
+        let spent = spent(&mut loan, asked, run, now).await?;
+        loan.give_back().await?;
+        Ok(spent)
     }
 
     /// Whether this process may make the one call that tries a model again.
@@ -140,6 +149,17 @@ impl Ledger {
         kept.is_multiple_of(SWEEP_EVERY)
             .then(|| u8::try_from(kept / SWEEP_EVERY % BUCKETS).unwrap_or_default())
     }
+}
+
+async fn spent(
+    connection: &mut PgConnection,
+    asked: Asked<'_>,
+    run: RunId,
+    now: DateTime<Utc>,
+) -> Result<Spent, StoreError> {
+    let by_day = usage::charged(connection, asked.provider, now).await?;
+    let by_run = answer::charged(connection, run).await?;
+    Ok(Spent { by_day, by_run })
 }
 
 /// Whether a call may be made as far as the breaker goes.

@@ -49,7 +49,8 @@ impl Limits {
         let Ok(Ok(permit)) = timeout_at(patience, self.calls.clone().acquire_owned()).await else {
             return Turn::After(CROWDED);
         };
-        while let Some(wait) = self.wait(tokens) {
+        let mut request_counted = false;
+        while let Some(wait) = self.wait(tokens, &mut request_counted) {
             if Instant::now() + wait > patience {
                 return Turn::After(wait);
             }
@@ -59,9 +60,16 @@ impl Limits {
     }
 
     /// How long to wait before a call; none: it counts from now on.
-    fn wait(&self, tokens: u64) -> Option<Duration> {
+    fn wait(&self, tokens: u64, request_counted: &mut bool) -> Option<Duration> {
         let clock = DefaultClock::default();
-        if let Some((limiter, most)) = &self.tokens {
+        // The request first: where requests are what is short, those who wait for one must not use tokens up.
+        if let Some(requests) = self.requests.as_ref().filter(|_| !*request_counted)
+            && let Err(later) = requests.check()
+        {
+            return Some(later.wait_time_from(clock.now()));
+        }
+        *request_counted = true;
+        if let Some((limiter, most)) = self.tokens.as_ref() {
             // More than a minute's worth would never be let through.
             let wanted =
                 u32::try_from(tokens).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN).min(*most);
@@ -69,8 +77,7 @@ impl Limits {
                 return Some(later.wait_time_from(clock.now()));
             }
         }
-        let refused = self.requests.as_ref()?.check().err()?;
-        Some(refused.wait_time_from(clock.now()))
+        None
     }
 }
 
@@ -100,6 +107,20 @@ mod tests {
         assert!(matches!(limits.turn(900).await, Turn::After(wait) if wait.as_secs() >= 40));
         let fresh = self::limits(|settings| settings.tokens_per_minute = NonZeroU32::new(1_000));
         assert!(matches!(fresh.turn(u64::MAX).await, Turn::Now(_)));
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_request_uses_no_tokens_up() {
+        let limits = limits(|settings| {
+            settings.requests_per_minute = NonZeroU32::new(1);
+            settings.tokens_per_minute = NonZeroU32::new(1_000);
+        });
+        assert!(matches!(limits.turn(100).await, Turn::Now(_)));
+        for _ in 0..20 {
+            assert!(matches!(limits.turn(100).await, Turn::After(wait) if wait.as_secs() >= 50));
+        }
+        let (tokens, _) = limits.tokens.as_ref().unwrap();
+        assert_eq!(tokens.check_n(NonZeroU32::new(900).unwrap()), Ok(Ok(())));
     }
 
     #[tokio::test(start_paused = true)]

@@ -24,11 +24,11 @@ pub(crate) use evidence::Part;
 pub use format::Format;
 pub use price::{ModelPrice, PriceTable};
 pub use prompt::PromptError;
-pub(crate) use question::{Task, Unfit};
+pub(crate) use question::{Task, Told, Unfit};
 pub use settings::{ModelSettings, ProviderSettings, StepModelSettings};
 
 use super::openai::OpenAi;
-use crate::redaction::Redactor;
+use crate::{redaction::Redactor, settings::TriagePolicy};
 use format::Ladder;
 use ledger::Ledger;
 use limits::Limits;
@@ -67,10 +67,15 @@ impl Models {
     pub(crate) fn new(
         settings: &ModelSettings,
         taxonomy: &Taxonomy,
-        links: &[String],
+        policy: &TriagePolicy,
         pool: &PgPool,
     ) -> Result<Self, ModelError> {
-        let source = PromptSource { directory: settings.prompts_dir.as_deref(), taxonomy, links };
+        let source = PromptSource {
+            directory: settings.prompts_dir.as_deref(),
+            taxonomy,
+            links: &policy.review.allowed_links,
+            products: &policy.products.told(),
+        };
         let mut providers = BTreeMap::new();
         for (name, provider) in &settings.providers {
             providers.insert(name.as_str(), Arc::new(Provider::new(name, provider)?));

@@ -47,7 +47,7 @@ pub enum PromptError {
 }
 
 /// What templates may use.
-const VARIABLES: &str = "categories, priorities, issue_types and links";
+const VARIABLES: &str = "categories, priorities, issue_types, links and products";
 
 /// A prompt, filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +73,7 @@ struct Context<'a> {
     priorities: Vec<&'static str>,
     issue_types: Vec<&'static str>,
     links: &'a [String],
+    products: &'a [&'a str],
 }
 
 #[derive(Debug, Serialize)]
@@ -90,6 +91,8 @@ pub(super) struct PromptSource<'a> {
     pub(super) taxonomy: &'a Taxonomy,
     /// Beginnings of links that a draft may hold.
     pub(super) links: &'a [String],
+    /// Names of what the site sells.
+    pub(super) products: &'a [&'a str],
 }
 
 impl PromptSource<'_> {
@@ -138,6 +141,7 @@ impl PromptSource<'_> {
             priorities: schema::words(Priority::ALL, Priority::as_str),
             issue_types: schema::words(IssueType::ALL, IssueType::as_str),
             links: self.links,
+            products: self.products,
         }
     }
 }
@@ -169,7 +173,7 @@ mod tests {
     use super::*;
 
     fn source<'a>(taxonomy: &'a Taxonomy, directory: Option<&'a Path>) -> PromptSource<'a> {
-        PromptSource { directory, taxonomy, links: &[] }
+        PromptSource { directory, taxonomy, links: &[], products: &[] }
     }
 
     fn runs() -> impl Iterator<Item = RunId> {
@@ -184,6 +188,17 @@ mod tests {
             let prompt = prompts.of(runs().next().unwrap());
             assert!(prompt.text.len() > 200 && prompt.label.starts_with(&format!("{step}@")), "{prompt:?}");
         }
+    }
+
+    #[test]
+    fn products_are_told_if_there_are_any() {
+        let taxonomy = Taxonomy::built_in().unwrap();
+        let text = |products| {
+            let source = PromptSource { products, ..source(&taxonomy, None) };
+            source.prompts(TriageStep::Extract, 0).unwrap().first.text
+        };
+        assert!(text(&["Drift Kettle", "Halo Lamp"]).contains("Known products: Drift Kettle; Halo Lamp."));
+        assert!(!text(&[]).contains("Known products"));
     }
 
     #[test]

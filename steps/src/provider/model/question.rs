@@ -9,6 +9,9 @@ use serde_json::Value;
 use ticketflow_engine::StepError;
 use ticketflow_tickets::triage::TriageStep;
 
+/// Words of a prompt in a row that nobody says by chance.
+const SHOWN: usize = 8;
+
 /// A step's work on one ticket, by a model or offline.
 pub(crate) trait Task: Sync {
     /// Which step.
@@ -25,10 +28,37 @@ pub(crate) trait Task: Sync {
     fn schema(&self) -> Value;
 
     /// The result, if the answer bears looking at: what is not in the evidence is left out, or the answer is unfit.
-    fn accept(&self, answer: Self::Answer, prompt: &str) -> Result<Self::Result, Unfit>;
+    fn accept(&self, answer: Self::Answer, told: Told<'_>) -> Result<Self::Result, Unfit>;
 
     /// The result without a model.
     fn offline(&self) -> Result<Self::Result, StepError>;
+}
+
+/// What a model was told besides the evidence. It is for nobody else's eyes: prompts may say what a site keeps to itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told<'a> {
+    /// Name and hash of the prompt.
+    pub(crate) prompt: &'a str,
+    /// What the prompt says.
+    pub(crate) task: &'a str,
+    /// What the marks around the evidence end in.
+    pub(crate) mark: &'a str,
+}
+
+impl Told<'_> {
+    /// Whether `text` shows any of it: a mark, or so many words of the prompt in a row.
+    pub(crate) fn shows_in(self, text: &str) -> bool {
+        let (task, words) = (plain(self.task), plain(text));
+        let words: Vec<&str> = words.split_whitespace().collect();
+        let mut rows = words.windows(SHOWN).map(|row| format!(" {} ", row.join(" ")));
+        text.contains(self.mark) || rows.any(|row| task.contains(&row))
+    }
+}
+
+/// The words of a text in small letters, a blank around each.
+fn plain(text: &str) -> String {
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.fold(" ".to_owned(), |line, word| line + &word.to_lowercase() + " ")
 }
 
 /// What is wrong with an answer, in words that help the model to mend it. Not for logs: it may quote the answer.
@@ -67,6 +97,26 @@ mod tests {
     fn the_object_is_found_among_words_and_fences() {
         for text in ["{\"a\":1}", " Sure:\n```json\n{\"a\":1}\n```\nAnything else?"] {
             assert_eq!(read(text, End::Done).unwrap(), json!({ "a": 1 }));
+        }
+    }
+
+    #[test]
+    fn prompts_and_marks_are_seen_in_a_text_and_a_few_common_words_are_not() {
+        let told = Told {
+            prompt: "draft@0",
+            task: "You draft replies for a support desk.\nCustomers get it only then, and the code word is *Aurora*.",
+            mark: "5f0a1b2c3d4e5f60",
+        };
+        for text in [
+            "Sure: “Support desk. Customers get it only then; and the code word …”",
+            "See ticket-5f0a1b2c3d4e5f60.",
+        ] {
+            assert!(told.shows_in(text), "{text}");
+        }
+        for text in
+            ["", "Customers get it only then, and the parcel is on its way.", "You draft replies for us?"]
+        {
+            assert!(!told.shows_in(text), "{text}");
         }
     }
 

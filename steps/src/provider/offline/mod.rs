@@ -22,6 +22,7 @@ pub use classify::{CategoryScore, Weights, WeightsError};
 pub use draft::{DraftError, DraftRequest};
 pub use embedding::{DIMENSIONS, Embedder, EmbeddingError, Vector};
 pub use error::OfflineError;
+pub use extract::{Catalogue, CatalogueError};
 pub(crate) use extract::{Contacts, passes_luhn};
 pub use finalize::{Approval, Case, Decision, approval, resolve};
 pub use reading::Message;
@@ -92,6 +93,18 @@ impl Offline {
             articles: ArticleReadings::default(),
             trusted: TrustedArticles::default(),
         })
+    }
+
+    /// The same with the products that a site sells.
+    #[must_use]
+    pub fn knowing(mut self, products: Catalogue) -> Self {
+        self.extractor.know(products);
+        self
+    }
+
+    /// The product of the catalogue that `text`, of a ticket of that category, is about, as it stands there.
+    pub(crate) fn listed_product(&self, text: &str, category: &Category) -> Option<String> {
+        self.extractor.catalogue().find(text, Some(category)).map(str::to_owned)
     }
 
     /// Category, priority, mood and language of a message.

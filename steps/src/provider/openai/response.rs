@@ -2,6 +2,7 @@
 
 use crate::provider::model::{CallError, ChatAnswer, End};
 use serde::Deserialize;
+use serde_json::Value;
 use ticketflow_tickets::triage::Tokens;
 
 /// The body of an answer.
@@ -10,7 +11,7 @@ pub(super) struct Completion {
     #[serde(default)]
     choices: Vec<Choice>,
     #[serde(default)]
-    usage: Option<Usage>,
+    usage: Value,
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,8 +58,13 @@ impl Completion {
         if text.is_empty() && end == End::Done {
             return Err(CallError::BadResponse);
         }
-        Ok(ChatAnswer { text, end, tokens: self.usage.map(Tokens::from) })
+        Ok(ChatAnswer { text, end, tokens: tokens(self.usage) })
     }
+}
+
+/// What was used, as far as the server says it in a way that can be read: an answer is none the worse without.
+fn tokens(usage: Value) -> Option<Tokens> {
+    serde_json::from_value::<Usage>(usage).ok().map(Tokens::from)
 }
 
 impl From<Usage> for Tokens {
@@ -74,7 +80,7 @@ impl From<Usage> for Tokens {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn read(body: Value) -> Result<ChatAnswer, CallError> {
         let completion: Result<Completion, _> = serde_json::from_value(body);
@@ -83,6 +89,17 @@ mod tests {
 
     fn said(message: &Value, finish_reason: &str) -> Result<ChatAnswer, CallError> {
         read(json!({ "choices": [{ "message": message, "finish_reason": finish_reason }] }))
+    }
+
+    #[test]
+    fn an_answer_whose_usage_cannot_be_read_is_an_answer() {
+        for usage in
+            [json!({}), json!({ "prompt_tokens": null }), json!({ "prompt_tokens": 1.5 }), json!("7")]
+        {
+            let choice = json!({ "message": { "content": "{}" }, "finish_reason": "stop" });
+            let answer = read(json!({ "choices": [choice], "usage": usage })).unwrap();
+            assert_eq!((answer.text.as_str(), answer.tokens), ("{}", None));
+        }
     }
 
     #[test]

@@ -10,11 +10,16 @@ use http::{
     header::{CONTENT_TYPE, DATE, HeaderName, RETRY_AFTER},
 };
 use reqwest::Response;
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
+use serde_json::Value;
 use std::time::Duration;
 
 /// Most bytes of an answer that are read.
 const MOST_BYTES: usize = 1024 * 1024;
+
+/// Words by which errors speak of the form of the answer.
+const FORM_WORDS: [&str; 5] =
+    ["response_format", "json_schema", "json_object", "structured output", "guided decoding"];
 
 impl From<CallError> for OpenAIError {
     fn from(error: CallError) -> Self {
@@ -38,7 +43,7 @@ pub(super) async fn send(
         return Err(refused(status, &headers, &body.unwrap_or_default()));
     }
     let body = body?;
-    if !is_json(&headers) || serde_json::from_slice::<IgnoredAny>(&body).is_err() {
+    if !is_json(&headers) || !is_readable(&body) {
         return Err(CallError::BadResponse);
     }
     Ok(http::Response::new(body).into())
@@ -59,6 +64,11 @@ async fn read(response: Response) -> Result<Vec<u8>, CallError> {
         body.extend_from_slice(&part);
     }
     Ok(body)
+}
+
+/// Read as the library reads it, for what it cannot read it logs.
+fn is_readable(body: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(body).is_ok()
 }
 
 /// Servers that say nothing are taken at their word once the body is read.
@@ -88,8 +98,15 @@ fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> CallError {
         StatusCode::TOO_MANY_REQUESTS if is_quota(body) => CallError::QuotaExhausted,
         StatusCode::TOO_MANY_REQUESTS => CallError::RateLimited { retry_after: retry_after(headers) },
         status if status.is_server_error() => CallError::ServerError(status.as_u16()),
+        status if names_form(body) => CallError::FormRefused(status.as_u16()),
         status => CallError::RequestRefused(status.as_u16()),
     }
+}
+
+/// Whether an error is about the form of the answer. Servers word it as they like, but name what they do not take.
+fn names_form(body: &[u8]) -> bool {
+    let body = String::from_utf8_lossy(body).to_lowercase();
+    FORM_WORDS.iter().any(|word| body.contains(word))
 }
 
 /// Whether waiting would not help.
@@ -132,6 +149,17 @@ mod tests {
     }
 
     #[test]
+    fn what_the_library_could_not_read_and_would_log_is_refused_before() {
+        assert!(is_readable(br#"{"choices":[{"message":{"content":"\ud83d\ude00"}}]}"#));
+        let nested = "[".repeat(200) + &"]".repeat(200);
+        for body in
+            [&br#"{"content":"a lone \ud83d"}"#[..], b"{\"content\":\"\xff\"}", b"[1e999]", nested.as_bytes()]
+        {
+            assert!(!is_readable(body), "{}", String::from_utf8_lossy(body));
+        }
+    }
+
+    #[test]
     fn a_quota_that_is_used_up_is_told_from_too_many_requests() {
         let body = r#"{"error":{"message":"m","type":"insufficient_quota","code":"insufficient_quota"}}"#;
         assert_eq!(refusal(429, &[], body), CallError::QuotaExhausted);
@@ -144,5 +172,13 @@ mod tests {
         assert_eq!(refusal(404, &[], ""), CallError::NotFound);
         assert_eq!(refusal(400, &[], ""), CallError::RequestRefused(400));
         assert_eq!(refusal(503, &[], ""), CallError::ServerError(503));
+        for body in [
+            r#"{"error":{"message":"Invalid parameter: 'response_format' of type 'json_schema' is not supported."}}"#,
+            r#"{"detail":"Structured outputs are not enabled on this server"}"#,
+        ] {
+            assert_eq!(refusal(400, &[], body), CallError::FormRefused(400), "{body}");
+        }
+        let other = r#"{"error":{"message":"Invalid character in the request","param":null}}"#;
+        assert_eq!(refusal(400, &[], other), CallError::RequestRefused(400));
     }
 }

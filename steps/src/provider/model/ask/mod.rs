@@ -8,12 +8,12 @@ use super::{
     chat::{ChatAnswer, ChatRequest, End, KeptAnswer, Message, Role},
     error::{CallError, Trouble},
     evidence::Evidence,
-    format::Format,
+    format::{Format, Refusals},
     ledger::{self, Spent, Standing},
     limits::Turn,
     price,
     prompt::Prompt,
-    question::{Task, Unfit, object_in},
+    question::{Task, Told, Unfit, object_in},
 };
 use crate::redaction::Redaction;
 use serde_json::Value;
@@ -44,6 +44,17 @@ enum Stop {
     Trouble(Trouble),
     Later(Duration),
     Ledger(StoreError),
+}
+
+impl Stop {
+    /// Whether the server refused the request as such, and if so, whether it named the form of the answer as the reason.
+    const fn refuses_request(&self) -> Option<bool> {
+        match self {
+            Self::Trouble(Trouble::Call(CallError::FormRefused(_))) => Some(true),
+            Self::Trouble(Trouble::Call(CallError::RequestRefused(_))) => Some(false),
+            Self::Trouble(_) | Self::Later(_) | Self::Ledger(_) => None,
+        }
+    }
 }
 
 impl From<StoreError> for Stop {
@@ -88,6 +99,8 @@ struct Conversation<'a> {
     /// An answer that was unfit, and what was wrong with it.
     unfit: Option<(ChatAnswer, String)>,
     calls: Vec<ModelCall>,
+    /// Whether it is the one that tries a model again whose breaker was open.
+    tries: bool,
 }
 
 impl<'a> Conversation<'a> {
@@ -101,6 +114,7 @@ impl<'a> Conversation<'a> {
             schema: task.schema(),
             unfit: None,
             calls: Vec::new(),
+            tries: false,
         }
     }
 
@@ -120,6 +134,9 @@ impl<'a> Conversation<'a> {
     /// tells of a ticket.
     fn prepare<T: Task>(&mut self, task: &T) -> Result<(), Stop> {
         let mut parts = task.evidence();
+        for part in &parts {
+            self.redaction.learn(&part.text);
+        }
         for part in &mut parts {
             part.text = self.redacted(&part.text)?;
         }
@@ -143,24 +160,27 @@ impl<'a> Conversation<'a> {
             self.redaction.restore_all(&mut object);
             let typed = serde_json::from_value(object)
                 .map_err(|error| Unfit::because(format!("it does not follow the schema: {error}")))?;
-            task.accept(typed, &self.prompt.label)
+            task.accept(typed, self.told())
         }))
     }
 
     /// An answer, by the highest rung of the ladder that the server takes.
     async fn exchange(&mut self) -> Result<ChatAnswer, Stop> {
-        let mut rung = self.model.ladder.rung();
+        let (ladder, now) = (&self.model.ladder, self.context.now());
+        let start = ladder.start(now);
+        let (mut rung, mut refusals) = (start.rung, Refusals::None);
         loop {
-            match (self.answer(rung).await, rung.below()) {
-                (Ok(answer), _) => {
-                    self.model.ladder.step_down_to(rung);
+            let stop = match self.answer(rung).await {
+                Ok(answer) => {
+                    ladder.answered(start, rung, refusals, now);
                     return Ok(answer);
                 }
-                (Err(Stop::Trouble(Trouble::Call(CallError::RequestRefused(_)))), Some(below)) => {
-                    rung = below;
-                }
-                (Err(stop), _) => return Err(stop),
-            }
+                Err(stop) => stop,
+            };
+            let (Some(below), Some(names_form)) = (rung.below(), stop.refuses_request()) else {
+                return Err(stop);
+            };
+            (rung, refusals) = (below, refusals.and(names_form));
         }
     }
 
@@ -197,7 +217,8 @@ impl<'a> Conversation<'a> {
     ) -> Result<ChatAnswer, Stop> {
         let (provider, seen) = (&self.model.provider, standing.breaker);
         let permission = ledger::permission(seen, self.context.now(), provider.breaker_policy());
-        if permission == Permission::Wait {
+        // It may be half open for this very conversation, which tries one form of answer after the other.
+        if permission == Permission::Wait && !self.tries {
             return Err(FallbackReason::BreakerOpen.into());
         }
         let wanted =
@@ -206,10 +227,16 @@ impl<'a> Conversation<'a> {
             Turn::Now(permit) => permit,
             Turn::After(wait) => return Err(Stop::Later(wait)),
         };
-        if let Permission::TryAs(half_open) = permission
-            && !self.model.ledger.may_try(self.named(), seen, half_open).await?
-        {
-            return Err(FallbackReason::BreakerOpen.into());
+        if provider.settings.has_budgets() {
+            // Again: others may have spent it while this one waited for its turn.
+            let (run, now) = (self.context.run_id(), self.context.now());
+            self.check_budgets(self.model.ledger.spent(self.named(), run, now).await?)?;
+        }
+        if let Permission::TryAs(half_open) = permission {
+            self.tries = self.model.ledger.may_try(self.named(), seen, half_open).await?;
+            if !self.tries {
+                return Err(FallbackReason::BreakerOpen.into());
+            }
         }
         let started = Instant::now();
         let answer = timeout(provider.settings.timeout, provider.server.complete(request)).await;
@@ -256,6 +283,10 @@ impl<'a> Conversation<'a> {
             messages.extend([said(Role::Assistant, answer.text.clone()), said(Role::User, mend)]);
         }
         messages
+    }
+
+    fn told(&self) -> Told<'_> {
+        Told { prompt: &self.prompt.label, task: &self.prompt.text, mark: &self.evidence.mark }
     }
 
     fn named(&self) -> Named<'a> {

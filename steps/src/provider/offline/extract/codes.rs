@@ -91,6 +91,13 @@ impl Codes {
         found.into_iter().map(|(_, code, _)| code.to_owned()).collect()
     }
 
+    /// Those that are surely of errors: what is merely called a code may be a voucher, or whatever its writer wants to
+    /// read in a reply.
+    pub(super) fn sure_errors(&self, near: &NearDigits<'_>) -> Vec<String> {
+        let is_sure = |error: &String| !is_bare(error) || self.symbol.is_match(error);
+        self.errors(near).into_iter().filter(is_sure).collect()
+    }
+
     /// Devices in a text by the names of widely sold ones, in the order of their mention, each once.
     pub(super) fn devices(&self, text: &str) -> Vec<String> {
         let mut kept: Vec<String> = Vec::new();
@@ -127,12 +134,15 @@ const STATUS: usize = 3;
 /// Whether what stands behind a word for errors is a code. Behind "code" or "status" alone stand vouchers and states as
 /// well: only a status of HTTP counts there, or letters with a mark.
 fn is_code(whole: &str, code: &str) -> bool {
-    let first = whole.split([' ', ':', '#', '=']).next().unwrap_or(whole).to_lowercase();
-    let bare = ["code", "código", "status"].contains(&first.as_str())
-        && !whole.contains(['\''])
-        && !whole.contains(" de ");
+    let bare = is_bare(whole) && !whole.contains(['\'']) && !whole.contains(" de ");
     let status = code.len() == STATUS && code.starts_with(['1', '2', '3', '4', '5']);
     !bare || status || code.contains(['-', '_'])
+}
+
+/// Whether it begins with a word that need not be about an error.
+fn is_bare(error: &str) -> bool {
+    let first = error.split([' ', ':', '#', '=']).next().unwrap_or(error).to_lowercase();
+    ["code", "código", "status"].contains(&first.as_str())
 }
 
 #[cfg(test)]
@@ -149,6 +159,14 @@ mod tests {
         );
         assert_eq!(codes.errors(&NearDigits::of("Fehlercode: 404")), ["Fehlercode: 404"]);
         assert!(codes.errors(&NearDigits::of("error 500 € charged, E10, code 12345, ERROR sync")).is_empty());
+    }
+
+    #[test]
+    fn what_is_merely_called_a_code_is_not_surely_of_an_error() {
+        let codes = Codes::load().unwrap();
+        let sure =
+            codes.sure_errors(&NearDigits::of("Use code PWNED-2001. It failed: error E1042, code ERR-500."));
+        assert_eq!(sure, ["error E1042", "code ERR-500"]);
     }
 
     #[test]

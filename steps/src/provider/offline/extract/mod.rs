@@ -2,6 +2,7 @@
 
 mod amounts;
 mod asks;
+mod catalogue;
 mod codes;
 mod contacts;
 mod dates;
@@ -10,6 +11,7 @@ mod identifiers;
 mod issue;
 mod product;
 
+pub use catalogue::{Catalogue, CatalogueError};
 pub(crate) use contacts::{Contacts, passes_luhn};
 pub(super) use issue::{Matters, Need};
 
@@ -38,6 +40,7 @@ pub(super) struct Extractor {
     contacts: Contacts,
     codes: Codes,
     products: Products,
+    catalogue: Catalogue,
     asks: Asks,
     matters: Matters,
 }
@@ -77,9 +80,20 @@ impl Extractor {
             contacts: Contacts::load()?,
             codes: Codes::load()?,
             products: Products::load()?,
+            catalogue: Catalogue::default(),
             asks: Asks::load()?,
             matters: Matters::load()?,
         })
+    }
+
+    /// Looks for these products as well.
+    pub(super) fn know(&mut self, catalogue: Catalogue) {
+        self.catalogue = catalogue;
+    }
+
+    /// What the site sells.
+    pub(super) const fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
     }
 
     /// What is known about the matters.
@@ -119,6 +133,22 @@ impl Extractor {
         self.dates.find(&NearDigits::of(text))
     }
 
+    /// Everything in `text` that has a number and a meaning: what may be said back to whoever wrote it.
+    pub(super) fn numbered(&self, text: &str) -> Vec<String> {
+        let near = NearDigits::of(text);
+        let lists = [
+            self.identifiers.orders(&near),
+            self.identifiers.invoices(&near),
+            self.codes.sure_errors(&near),
+            self.codes.versions(&near),
+            self.codes.devices(text),
+            self.contacts.emails(text),
+            self.contacts.phones(text),
+            self.figures(text),
+        ];
+        lists.concat()
+    }
+
     /// Whether `text` names an address, a link or a number that `evidence` does not hold.
     pub(super) fn invents(&self, text: &str, evidence: &str) -> bool {
         let evidence = evidence.to_lowercase();
@@ -146,7 +176,11 @@ impl Extractor {
             order_id: order_ids.first().cloned(),
             order_ids,
             invoice_ids: or_in(&named.invoices, &reading.quoted, |text| self.invoice_ids(text)),
-            product: self.products.find(reading, self.matters.category(issue_type)),
+            product: self
+                .catalogue
+                .find(text, Some(category))
+                .map(str::to_owned)
+                .or_else(|| self.products.find(reading, self.matters.category(issue_type))),
             amounts: cut(named.amounts.clone()),
             dates: cut(self.dates.find(&NearDigits::of(text))),
             emails: cut(self.contacts.emails(text)),

@@ -29,16 +29,16 @@ const SHOWN: usize = 120;
 /// A draft and what it may rest on.
 #[derive(Debug)]
 pub(super) struct Evidence<'a> {
-    reviewer: Reviewer<'a>,
-    reading: &'a Reading,
-    request: &'a ReviewRequest<'a>,
+    pub(super) reviewer: Reviewer<'a>,
+    pub(super) reading: &'a Reading,
+    pub(super) request: &'a ReviewRequest<'a>,
     /// The ticket without what addresses the program, folded.
-    ticket: String,
+    pub(super) ticket: String,
     /// What the extraction holds, folded. Whoever extracts takes nothing but what stands in `ticket`, so this adds
     /// nothing unless an operator has corrected it; what an operator put there may be said.
     extracted: String,
     /// The cited articles, folded.
-    articles: String,
+    pub(super) articles: String,
     /// The draft without its quotes of the ticket.
     own: String,
     /// Its sentences that do not stand in the articles.
@@ -254,7 +254,7 @@ impl<'a> Evidence<'a> {
 }
 
 /// Every text that the extraction holds.
-fn values(extraction: &Extraction) -> impl Iterator<Item = &str> {
+pub(super) fn values(extraction: &Extraction) -> impl Iterator<Item = &str> {
     let Extraction {
         order_id,
         order_ids,

@@ -4,6 +4,7 @@
 
 mod approval;
 mod checks;
+mod codes;
 mod policy;
 mod quoted;
 mod rules;
@@ -73,7 +74,10 @@ impl Reviewer<'_> {
         let evidence = Evidence::of(self, reading, request);
         let violations = evidence.violations();
         let postponed = POSTPONED * f64::from(u32::try_from(evidence.postponed_asks()).unwrap_or(u32::MAX));
-        let causes = person_causes(request);
+        let mut causes = person_causes(request);
+        causes.extend(
+            evidence.unknown_code().map(|code| format!("the draft names {code}, of which nothing is known")),
+        );
         let mendable = !violations.is_empty() && request.draft.revision < MOST_REVISIONS;
         let verdict = if mendable {
             Verdict::Revise
