@@ -112,13 +112,13 @@ impl Task for ExtractTask<'_> {
 }
 
 impl ExtractTask<'_> {
-    /// The model's, if the ticket holds it, without the words around a known one; else a known one that the ticket names: a
-    /// model may call it by another name.
+    /// The listed product that the model means; else one that the ticket names, which a model may call by a name that is not
+    /// there; else what the model says, if the ticket holds it.
     fn product(&self, answer: Option<String>, text: &str) -> Option<String> {
         let known = |text: &str| self.triage.offline.listed_product(text, self.category);
         let answer = answer.map(|product| product.trim().to_owned());
         let standing = answer.filter(|product| stands_in(text, product));
-        standing.map(|product| known(&product).unwrap_or(product)).or_else(|| known(text))
+        standing.as_deref().and_then(known).or_else(|| known(text)).or(standing)
     }
 }
 
