@@ -60,6 +60,15 @@ impl Desk {
         self.decide(id, &json!({ "approved": true, "decided_by": "ada" })).await
     }
 
+    /// Sets a ticket back to a step, with outputs in the place of checkpoints.
+    async fn set_back(&self, id: &str, step: &str, edited: &Value) {
+        let again = json!({ "reason": "a test", "from_step": step, "edited_outputs": edited });
+        for (action, body) in [("pause", json!({ "reason": "a test" })), ("resume", again)] {
+            let (status, answer) = self.app.post(&format!("/tickets/{id}/{action}"), &body).await;
+            assert!(status.is_success(), "{answer}");
+        }
+    }
+
     async fn reaches(&self, id: &str, status: &str) {
         until(&format!("the ticket is {status}"), || async { self.ticket(id).await["status"] == status })
             .await;
@@ -233,16 +242,31 @@ async fn an_edited_checkpoint_is_no_approval() {
         "approved_by": "nobody", "response": "Done.", "late": false, "left": waiting["approvals"][0]["actions"],
         "outcomes": [],
     });
-    let act = async |action: &str, body: Value| {
-        let (status, answer) = desk.app.post(&format!("/tickets/{id}/{action}"), &body).await;
-        assert!(status.is_success(), "{answer}");
-    };
-    act("pause", json!({ "reason": "a test" })).await;
-    let edited = json!({ "finalize": forged });
-    act("resume", json!({ "reason": "a test", "from_step": "finalize", "edited_outputs": edited })).await;
+    desk.set_back(&id, "finalize", &json!({ "finalize": forged })).await;
     desk.reaches(&id, "failed_permanent").await;
     assert_eq!(desk.ticket(&id).await["error_code"], "not_approved");
     assert!(desk.receiver.calls().is_empty());
+    desk.close(worker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edited_checkpoint_brings_back_no_action_that_was_left_out() {
+    let desk = Desk::open(45_000, 4).await;
+    let worker = desk.worker(&[]);
+    let id = desk.refund("INV-2026-0109").await;
+    let (_, waiting) = desk.app.get("/approvals").await;
+    desk.receiver.answer([Mood::Hang]);
+    desk.decide(&id, &json!({ "approved": true, "decided_by": "ada", "actions": ["create_bug_report"] }))
+        .await;
+    desk.receiver.called(1).await;
+    let forged = json!({
+        "approved_by": "ada", "response": "Done.", "late": false, "left": waiting["approvals"][0]["actions"],
+        "outcomes": [],
+    });
+    desk.set_back(&id, "finalize", &json!({ "finalize": forged })).await;
+    desk.reaches(&id, "failed_permanent").await;
+    assert_eq!(desk.ticket(&id).await["error_code"], "not_approved");
+    assert_eq!(desk.receiver.calls().len(), 1, "the refund was declined");
     desk.close(worker).await;
 }
 

@@ -6,10 +6,7 @@ use crate::{
     provider::offline::Case,
 };
 use ticketflow_engine::{Step as _, StepContext, StepError, StepOutcome};
-use ticketflow_tickets::{
-    approval::ApprovalStatus,
-    triage::{Acting, ActionOutcome, ActionStatus, Conclusion, ProposedAction},
-};
+use ticketflow_tickets::triage::{Acting, ActionOutcome, ActionStatus, Conclusion, ProposedAction};
 
 impl Finalize {
     /// Does the next of the approved actions.
@@ -34,9 +31,7 @@ impl Finalize {
 
     /// A checkpoint can be put there by an operator; a person's approval cannot.
     async fn check_approved(&self, context: &StepContext, next: &ProposedAction) -> Result<(), StepError> {
-        let asked = self.asked(context).await?;
-        let approved = asked.filter(|asked| asked.status == ApprovalStatus::Approved);
-        if approved.is_some_and(|asked| asked.actions.contains(next)) {
+        if self.asked(context).await?.is_some_and(|asked| asked.approves(next)) {
             return Ok(());
         }
         Err(StepError::fail("not_approved", format!("nobody approved {} with these parameters", next.name)))
@@ -72,7 +67,7 @@ pub(super) fn split(
     shown: Vec<ProposedAction>,
     approved: Option<&[String]>,
 ) -> (Vec<ProposedAction>, Vec<ActionOutcome>) {
-    let is_approved = |action: &ProposedAction| approved.is_none_or(|names| names.contains(&action.name));
+    let is_approved = |action: &ProposedAction| action.is_among(approved);
     let (left, declined): (Vec<_>, Vec<_>) = shown.into_iter().partition(is_approved);
     let declined = declined.iter().map(|action| uncalled(action, ActionStatus::Declined, None));
     (left, declined.collect())
