@@ -9,11 +9,13 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
+use futures::stream::{self, StreamExt as _};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -30,6 +32,8 @@ pub(crate) enum Mood {
     Hang,
     /// It does what it is asked, and breaks off in the middle of its answer.
     BreakOff,
+    /// It does what it is asked, and never ends its answer.
+    Stall,
 }
 
 /// A call as it came in.
@@ -163,12 +167,20 @@ async fn receive(State(known): State<Shared>, headers: HeaderMap, body: Bytes) -
     let first = lock(&known).done.entry(key).or_insert(asked).clone();
     match mood {
         Some(Mood::Hang) => futures::future::pending().await,
-        Some(Mood::BreakOff) => {
-            let broken = futures::stream::iter([Ok("{"), Err(std::io::Error::other("broken off"))]);
-            Body::from_stream(broken).into_response()
-        }
+        Some(Mood::BreakOff) => begun(async {
+            // What was written before goes out meanwhile.
+            tokio::task::yield_now().await;
+            Err(io::Error::other("broken off"))
+        }),
+        Some(Mood::Stall) => begun(futures::future::pending()),
         Some(Mood::Refuse(_)) | None => axum::Json(json!({ "done": first["action"] })).into_response(),
     }
+}
+
+/// An answer of which the beginning is sent.
+fn begun(rest: impl Future<Output = io::Result<&'static str>> + Send + 'static) -> Response {
+    let beginning = stream::once(async { Ok("{") });
+    Body::from_stream(beginning.chain(stream::once(rest))).into_response()
 }
 
 fn signed(body: &[u8]) -> String {

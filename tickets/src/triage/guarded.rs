@@ -50,7 +50,7 @@ closed_words! {
     ActionStatus {
         /// The receiver took it.
         Done => "done",
-        /// It was called in vain: a person has to see to it.
+        /// It was called in vain, or nobody knows: a person has to see to it.
         Failed => "failed",
         /// Whoever approved the reply left it out.
         Declined => "declined",
