@@ -19,11 +19,18 @@ struct Desk {
 
 impl Desk {
     async fn open(timeout_ms: u32, retries: u32) -> Self {
+        Self::open_told(timeout_ms, retries, "").await
+    }
+
+    /// With lines for the section of the step.
+    async fn open_told(timeout_ms: u32, retries: u32, step: &str) -> Self {
         let (app, receiver) = (TestApp::start().await, Receiver::start().await);
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("actions.toml"), receiver.actions(timeout_ms, retries)).unwrap();
-        let config = "[triage]\nactions = 'actions.toml'\n\
-                      [steps.finalize]\nbackoff = { base_ms = 1, factor = 1.0, cap_ms = 1 }\n";
+        let config = format!(
+            "[triage]\nactions = 'actions.toml'\n\
+             [steps.finalize]\nbackoff = {{ base_ms = 1, factor = 1.0, cap_ms = 1 }}\n{step}"
+        );
         std::fs::write(directory.path().join("ticketflow.toml"), config).unwrap();
         Self { app, receiver, directory }
     }
@@ -285,6 +292,20 @@ async fn an_answer_counts_by_its_status_however_it_ends() {
     let result = desk.result(&id).await;
     assert_eq!(statuses(&result), [("issue_refund", "done"), ("create_bug_report", "done")], "{result}");
     assert_eq!(result["actions"][0]["http_status"], 200, "{result}");
+    desk.close(worker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_attempt_of_the_step_is_the_last_try_of_its_action() {
+    let desk = Desk::open_told(10_000, 4, "max_attempts = 3\n").await;
+    let worker = desk.worker(&[]);
+    let id = desk.refund("INV-2026-0111").await;
+    desk.receiver.answer([Mood::Refuse(StatusCode::BAD_GATEWAY); 3]);
+    desk.approve(&id).await;
+    let result = desk.result(&id).await;
+    assert_eq!(statuses(&result)[0], ("issue_refund", "failed"), "{result}");
+    assert!(result["actions"][0]["reason"].as_str().unwrap().contains("tried 3 times"), "{result}");
+    assert_eq!(result["action"], "handoff", "{result}");
     desk.close(worker).await;
 }
 

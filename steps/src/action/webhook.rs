@@ -34,6 +34,8 @@ pub(crate) struct Call<'a> {
     pub(crate) key: String,
     /// Number of this try, from 1.
     pub(crate) attempt: u32,
+    /// Whether the step may not fail again, however patient the action is.
+    pub(crate) is_last: bool,
 }
 
 /// What a call came to.
@@ -102,7 +104,7 @@ pub(super) async fn call(http: &Client, action: &Declaration, call: &Call<'_>) -
 
 /// Tries again, unless it was tried as often as it may be.
 fn in_vain(action: &Declaration, call: &Call<'_>, answer: Option<Answer>, problem: String) -> Answered {
-    if call.attempt < action.attempts() {
+    if call.attempt < action.attempts() && !call.is_last {
         return Answered::Again { problem, after: answer.and_then(|answer| answer.retry_after) };
     }
     // Any of the tries may have been heard: whoever does it by hand unasked may do it a second time.

@@ -47,7 +47,8 @@ impl Finalize {
         // Not the step's own key: whatever leads to a second visit, the action is done once for a ticket.
         let key = format!("{ticket}/{}", proposal.name);
         let attempt = u32::try_from(context.attempt()).unwrap_or(1);
-        let call = Call { proposal, ticket, approved_by, key, attempt };
+        let is_last = context.is_last_attempt();
+        let call = Call { proposal, ticket, approved_by, key, attempt, is_last };
         match self.0.policy.actions.call(&call).await {
             Some(Answered::Settled(outcome)) => Ok(outcome),
             Some(Answered::Again { problem, after }) => {
