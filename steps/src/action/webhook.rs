@@ -15,6 +15,8 @@ use tokio::time::{Instant, timeout_at};
 
 /// Header with the key by which a receiver knows a repetition.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Header with the person who approved it. Not in the body: another person may approve the same call again.
+const APPROVED_BY: &str = "ticketflow-approved-by";
 /// Header with the signature of the body.
 const SIGNATURE: &str = "ticketflow-signature";
 /// Bytes of an answer that are read.
@@ -30,7 +32,7 @@ pub(crate) struct Call<'a> {
     pub(crate) proposal: &'a ProposedAction,
     pub(crate) ticket: RunId,
     pub(crate) approved_by: &'a str,
-    /// The same for every try of this action for this ticket.
+    /// The same for every try of this action with these parameters for this ticket.
     pub(crate) key: String,
     /// Number of this try, from 1.
     pub(crate) attempt: u32,
@@ -52,12 +54,11 @@ pub(crate) enum Answered {
     },
 }
 
-/// The body, the same for every try, byte for byte.
+/// The body, the same for every call of a key, byte for byte.
 #[derive(Serialize)]
 struct Request<'a> {
     action: &'a str,
     ticket_id: RunId,
-    approved_by: &'a str,
     parameters: &'a Map<String, Value>,
     idempotency_key: &'a str,
 }
@@ -117,7 +118,6 @@ async fn send(http: &Client, action: &Declaration, call: &Call<'_>) -> Result<Re
     let request = Request {
         action: &action.name,
         ticket_id: call.ticket,
-        approved_by: call.approved_by,
         parameters: &call.proposal.parameters,
         idempotency_key: &call.key,
     };
@@ -128,9 +128,15 @@ async fn send(http: &Client, action: &Declaration, call: &Call<'_>) -> Result<Re
         .post(action.url.clone())
         .header(CONTENT_TYPE, "application/json")
         .header(IDEMPOTENCY_KEY, &call.key)
+        .header(APPROVED_BY, line(call.approved_by).as_bytes())
         .header(SIGNATURE, signature)
         .body(body);
     request.send().await.map_err(unreachable)
+}
+
+/// What a header may hold of a name.
+fn line(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).collect()
 }
 
 /// An answer's beginning: it may be as long as it likes, and end as it likes, for its status says what became of the call.

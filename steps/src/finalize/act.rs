@@ -5,7 +5,9 @@ use crate::{
     action::{Answered, Call},
     provider::offline::Case,
 };
-use ticketflow_engine::{Step as _, StepContext, StepError, StepOutcome};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use ticketflow_engine::{RunId, Step as _, StepContext, StepError, StepOutcome};
 use ticketflow_tickets::triage::{Acting, ActionOutcome, ActionStatus, Conclusion, ProposedAction};
 
 impl Finalize {
@@ -44,8 +46,7 @@ impl Finalize {
         proposal: &ProposedAction,
     ) -> Result<ActionOutcome, StepError> {
         let ticket = context.run_id();
-        // Not the step's own key: whatever leads to a second visit, the action is done once for a ticket.
-        let key = format!("{ticket}/{}", proposal.name);
+        let key = key(ticket, proposal);
         let attempt = u32::try_from(context.attempt()).unwrap_or(1);
         let is_last = context.is_last_attempt();
         let call = Call { proposal, ticket, approved_by, key, attempt, is_last };
@@ -61,6 +62,15 @@ impl Finalize {
             None => Ok(uncalled(proposal, ActionStatus::Failed, Some("it is declared no longer"))),
         }
     }
+}
+
+/// Not the step's own key: whatever leads to a second visit, the action is done once for a ticket. With other parameters it
+/// is another action, which a receiver that knows the key would not do.
+pub(super) fn key(ticket: RunId, action: &ProposedAction) -> String {
+    let mut parameters = Value::Object(action.parameters.clone());
+    parameters.sort_all_objects();
+    let hash = Sha256::digest(parameters.to_string());
+    format!("{ticket}/{}/{}", action.name, hex::encode(&hash[..16]))
 }
 
 /// What is to be done, and what whoever approved the reply left out. `approved` are names; none: all.

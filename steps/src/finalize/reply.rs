@@ -23,7 +23,7 @@ impl Finalize {
         let by = decision.decided_by.clone();
         match decision.status() {
             ApprovalStatus::Approved => self.approved(desk, decision).await,
-            ApprovalStatus::SentBack => self.sent_back(desk, decision),
+            ApprovalStatus::SentBack => self.sent_back(desk, decision).await,
             ApprovalStatus::Rejected
             | ApprovalStatus::Pending
             | ApprovalStatus::Expired
@@ -55,14 +55,14 @@ impl Finalize {
         Ok(StepOutcome::GoTo(Self::NAME, Conclusion::Acting(acting)))
     }
 
-    fn sent_back(
+    async fn sent_back(
         &self,
         desk: Desk<'_>,
         decision: ApprovalDecision,
     ) -> Result<StepOutcome<Conclusion>, StepError> {
         if redrafts_left(&desk.instructions) == 0 {
             desk.context.note("redraft_refused", json!({ "decided_by": decision.decided_by }));
-            return self.ask(desk, Some(self.0.policy.approval_deadline));
+            return self.ask(desk, Some(self.0.policy.approval_deadline)).await;
         }
         let mut instructions = desk.instructions;
         instructions.extend(decision.instructions);

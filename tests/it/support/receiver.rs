@@ -26,6 +26,8 @@ pub(crate) const SECRET: &str = "a secret of the test";
 /// How it answers one call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Mood {
+    /// It does what it is asked, and says so.
+    Take,
     /// With this status, and nothing is done.
     Refuse(StatusCode),
     /// It does what it is asked, and never answers.
@@ -42,6 +44,7 @@ pub(crate) struct Received {
     pub(crate) key: String,
     pub(crate) body: Vec<u8>,
     pub(crate) is_signed: bool,
+    pub(crate) approved_by: String,
 }
 
 #[derive(Default)]
@@ -155,9 +158,10 @@ async fn receive(State(known): State<Shared>, headers: HeaderMap, body: Bytes) -
     let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
     let key = header("idempotency-key").unwrap_or_default();
     let is_signed = header("ticketflow-signature").is_some_and(|signature| signature == signed(&body));
+    let approved_by = header("ticketflow-approved-by").unwrap_or_default();
     let mood = {
         let mut known = lock(&known);
-        known.calls.push(Received { key: key.clone(), body: body.to_vec(), is_signed });
+        known.calls.push(Received { key: key.clone(), body: body.to_vec(), is_signed, approved_by });
         known.moods.pop_front()
     };
     if let Some(Mood::Refuse(status)) = mood {
@@ -173,7 +177,9 @@ async fn receive(State(known): State<Shared>, headers: HeaderMap, body: Bytes) -
             Err(io::Error::other("broken off"))
         }),
         Some(Mood::Stall) => begun(futures::future::pending()),
-        Some(Mood::Refuse(_)) | None => axum::Json(json!({ "done": first["action"] })).into_response(),
+        Some(Mood::Refuse(_) | Mood::Take) | None => {
+            axum::Json(json!({ "done": first["action"] })).into_response()
+        }
     }
 }
 
