@@ -70,10 +70,10 @@ impl Step for Finalize {
             draft: &drafted.result,
             review: &reviewed.result,
         };
-        let instructions = match last {
+        let (instructions, late) = match last {
             Some(Conclusion::Acting(acting)) => return self.act(context, case, acting).await,
-            Some(Conclusion::SentBack(SentBack { instructions, .. })) => instructions,
-            Some(Conclusion::Resolved(_)) | None => Vec::new(),
+            Some(Conclusion::SentBack(SentBack { instructions, late, .. })) => (instructions, late),
+            Some(Conclusion::Resolved(_)) | None => (Vec::new(), false),
         };
         let desk = Desk { context, case, proposals: self.proposals(&ticket, case), instructions };
         match context.arrival() {
@@ -81,7 +81,8 @@ impl Step for Finalize {
                 Ok(decision) => self.decided(desk, decision).await,
                 Err(error) => {
                     context.note("approval_malformed", json!({ "problem": error.to_string() }));
-                    self.ask(desk, Some(self.0.policy.approval_deadline)).await
+                    let late = self.is_late(context).await?;
+                    self.ask(desk, self.deadline(late)).await
                 }
             },
             Some(Arrival::TimedOut) => {
@@ -89,7 +90,7 @@ impl Step for Finalize {
                 context.note(APPROVAL_ESCALATED, json!({ "priority": priority }));
                 self.ask(desk, None).await
             }
-            Some(Arrival::Woke) | None => self.ask(desk, Some(self.0.policy.approval_deadline)).await,
+            Some(Arrival::Woke) | None => self.ask(desk, self.deadline(late)).await,
         }
     }
 }
@@ -157,6 +158,16 @@ impl Finalize {
             format!("{name} was approved before, by {by}, with {parameters}: look up whether it was done")
         });
         Ok(said.collect())
+    }
+
+    /// Only for a ticket that was escalated is a decision asked for without a deadline.
+    fn deadline(&self, late: bool) -> Option<Duration> {
+        (!late).then_some(self.0.policy.approval_deadline)
+    }
+
+    /// Whether the ticket was escalated before it was decided on.
+    async fn is_late(&self, context: &StepContext) -> Result<bool, StepError> {
+        Ok(self.asked(context).await?.is_some_and(|asked| asked.deadline.is_none()))
     }
 
     /// The request that was decided on, or is being waited on.

@@ -40,7 +40,7 @@ fn found(issue: &str) -> <Finalize as Step>::Input {
 
 fn sent_back(instructions: &[&str]) -> Conclusion {
     let instructions = instructions.iter().map(|text| (*text).to_owned()).collect();
-    Conclusion::SentBack(SentBack { instructions, sent_back_by: "ada".into() })
+    Conclusion::SentBack(SentBack { instructions, sent_back_by: "ada".into(), late: false })
 }
 
 fn step(policy: TriagePolicy) -> Finalize {
