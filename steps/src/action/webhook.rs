@@ -1,11 +1,8 @@
 //! Calls a receiver once, and says what its answer means. Repeating is the engine's, by the step's attempts.
 
 use super::declare::Declaration;
-use reqwest::{
-    Client, Response, StatusCode,
-    header::{CONTENT_TYPE, RETRY_AFTER},
-    redirect::Policy,
-};
+use crate::retry_after::retry_after;
+use reqwest::{Client, Response, StatusCode, header::CONTENT_TYPE, redirect::Policy};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::{error::Error, time::Duration};
@@ -142,8 +139,7 @@ fn line(name: &str) -> String {
 /// An answer's beginning: it may be as long as it likes, and end as it likes, for its status says what became of the call.
 async fn read(mut response: Response, deadline: Instant) -> Answer {
     let status = response.status();
-    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let retry_after = retry_after.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
+    let retry_after = retry_after(response.headers());
     let mut body = Vec::new();
     while body.len() < MOST_READ {
         let Ok(Ok(Some(chunk))) = timeout_at(deadline, response.chunk()).await else { break };
