@@ -11,15 +11,16 @@ use crate::{
 use anyhow::Context as _;
 use serde::Serialize;
 use sqlx::PgConnection;
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 use ticketflow_steps::provider::offline::{
     Offline, Weights,
-    training::{self, Example, Training},
+    training::{self, CORRECTIONS, Example, Training},
 };
 use ticketflow_tickets::{taxonomy::Category, ticket};
 
-/// Name of the source that corrections are.
-const CORRECTIONS: &str = "corrections";
 /// Corrections that are read at once.
 const CORRECTIONS_AT_ONCE: u16 = 500;
 
@@ -56,6 +57,8 @@ struct Report {
 #[derive(Debug, Serialize)]
 struct LeftOut {
     source: String,
+    /// Whether it was learnt without the weights in use, which may know the source.
+    from_nothing: bool,
     majority: Scores,
     keywords: Scores,
     learnt: Scores,
@@ -66,14 +69,12 @@ pub(crate) async fn run(args: TrainArgs, format: Option<Format>, config: &Config
     let offline = runtime::offline(config)?;
     let mut examples = labelled(&args, &offline)?;
     if args.corrections {
-        let corrected = corrections(config).await?;
-        say(&format!("{} in the database", counted(corrected.len(), "correction")));
-        examples.extend(corrected);
+        examples.extend(in_use(corrections(config).await?, &offline));
     }
     let start = (!args.from_scratch).then(|| offline.weights());
     let training = Training::new(&offline, &examples, start)?;
+    let report = judge(&training, args.from_scratch);
     write(&args.out, &training.weights())?;
-    let report = judge(&training);
     if json { out(&serde_json::to_string_pretty(&report)?) } else { print(&report, &args.out) }
 }
 
@@ -123,19 +124,42 @@ fn example(correction: ticket::Correction) -> Option<Example> {
     Some(Example { source: CORRECTIONS.to_owned(), subject, body, category: category?.new })
 }
 
+/// Those whose category the taxonomy still has. Says how many there are.
+fn in_use(corrections: Vec<Example>, offline: &Offline) -> Vec<Example> {
+    say(&format!("{} in the database", counted(corrections.len(), "correction")));
+    let names = offline.category_names();
+    let (known, gone): (Vec<_>, Vec<_>) = corrections
+        .into_iter()
+        .partition(|example| names.iter().any(|name| name == example.category.as_str()));
+    if !gone.is_empty() {
+        let categories: BTreeSet<&str> = gone.iter().map(|example| example.category.as_str()).collect();
+        let categories = Vec::from_iter(categories).join(", ");
+        let gone = counted(gone.len(), "correction");
+        say(&format!("{gone} left out: the taxonomy has no category {categories}"));
+    }
+    known
+}
+
+/// Beside the file and then in its place, so that nobody reads half of it.
 fn write(path: &Path, weights: &Weights) -> anyhow::Result<()> {
     let json = weights.to_json()? + "\n";
-    std::fs::write(path, json)
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    std::fs::write(&beside, json)
+        .and_then(|()| std::fs::rename(&beside, path))
         .with_context(|| format!("cannot write {}; --out names another file", path.display()))
 }
 
-fn judge(training: &Training<'_>) -> Report {
+fn judge(training: &Training<'_>, from_scratch: bool) -> Report {
     let left_out = training.sources().iter().filter_map(|source| {
-        say(&format!("learning without {source}"));
+        let may_be_known = training.may_be_known(source);
+        let start = if may_be_known { ", from nothing: the weights in use may know it" } else { "" };
+        say(&format!("learning without {source}{start}"));
         let learnt = scored(training.source_left_out(source)?);
         let keywords = guesses(training.by_keywords(source));
         Some(LeftOut {
             source: source.clone(),
+            from_nothing: from_scratch || may_be_known,
             majority: Scores::majority(&keywords),
             keywords: Scores::of(&keywords),
             learnt,
@@ -174,6 +198,11 @@ fn print(report: &Report, path: &Path) -> anyhow::Result<()> {
             rows,
         ))?;
     }
+    let from_nothing = report.left_out.iter().filter(|left| left.from_nothing);
+    let from_nothing: Vec<&str> = from_nothing.map(|left| left.source.as_str()).collect();
+    if !from_nothing.is_empty() {
+        out(&format!("learnt from nothing to judge {}", from_nothing.join(", ")))?;
+    }
     let held_out = &report.held_out;
     out(&format!("every fifth text left out, which flatters: {} of {}", pair(held_out), held_out.texts))?;
     out(&format!(
@@ -185,7 +214,7 @@ fn print(report: &Report, path: &Path) -> anyhow::Result<()> {
 }
 
 fn row(left: &LeftOut, pair: impl Fn(&Scores) -> String) -> Vec<String> {
-    let LeftOut { source, majority, keywords, learnt } = left;
+    let LeftOut { source, majority, keywords, learnt, .. } = left;
     vec![
         source.clone(),
         learnt.texts.to_string(),

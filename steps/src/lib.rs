@@ -14,6 +14,7 @@ pub mod observe;
 pub mod provider;
 pub mod redaction;
 pub mod research;
+mod retry_after;
 pub mod review;
 mod settings;
 

@@ -19,11 +19,18 @@ struct Desk {
 
 impl Desk {
     async fn open(timeout_ms: u32, retries: u32) -> Self {
+        Self::open_told(timeout_ms, retries, "").await
+    }
+
+    /// With lines for the section of the step.
+    async fn open_told(timeout_ms: u32, retries: u32, step: &str) -> Self {
         let (app, receiver) = (TestApp::start().await, Receiver::start().await);
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("actions.toml"), receiver.actions(timeout_ms, retries)).unwrap();
-        let config = "[triage]\nactions = 'actions.toml'\n\
-                      [steps.finalize]\nbackoff = { base_ms = 1, factor = 1.0, cap_ms = 1 }\n";
+        let config = format!(
+            "[triage]\nactions = 'actions.toml'\n\
+             [steps.finalize]\nbackoff = {{ base_ms = 1, factor = 1.0, cap_ms = 1 }}\n{step}"
+        );
         std::fs::write(directory.path().join("ticketflow.toml"), config).unwrap();
         Self { app, receiver, directory }
     }
@@ -58,6 +65,15 @@ impl Desk {
 
     async fn approve(&self, id: &str) -> Value {
         self.decide(id, &json!({ "approved": true, "decided_by": "ada" })).await
+    }
+
+    /// Sets a ticket back to a step, with outputs in the place of checkpoints.
+    async fn set_back(&self, id: &str, step: &str, edited: &Value) {
+        let again = json!({ "reason": "a test", "from_step": step, "edited_outputs": edited });
+        for (action, body) in [("pause", json!({ "reason": "a test" })), ("resume", again)] {
+            let (status, answer) = self.app.post(&format!("/tickets/{id}/{action}"), &body).await;
+            assert!(status.is_success(), "{answer}");
+        }
     }
 
     async fn reaches(&self, id: &str, status: &str) {
@@ -108,9 +124,9 @@ async fn a_guarded_action_runs_only_after_approval_and_its_result_is_in_the_log(
     );
     assert!(result["final_response"].is_string() && result["decided_by"] == "person:ada", "{result}");
     let calls = desk.receiver.calls();
-    assert_eq!((calls.len(), calls[0].key.clone()), (2, format!("{id}/issue_refund")));
+    assert!(calls.len() == 2 && calls[0].key.starts_with(&format!("{id}/issue_refund/")), "{calls:?}");
     let asked: Value = serde_json::from_slice(&calls[0].body).unwrap();
-    assert_eq!((&asked["parameters"], &asked["approved_by"]), (&parameters, &json!("ada")));
+    assert_eq!((&asked["parameters"], calls[0].approved_by.as_str()), (&parameters, "ada"));
     desk.receiver.assert_each_was_done_once();
     let (_, events) = desk.app.get(&format!("/tickets/{id}/events")).await;
     assert!(
@@ -153,14 +169,18 @@ async fn what_is_rejected_sent_back_or_left_out_is_not_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_that_fails_hangs_and_breaks_off_is_called_again_under_the_same_key() {
+async fn a_receiver_that_fails_or_hangs_is_called_again_under_the_same_key() {
     let desk = Desk::open(300, 6).await;
     let worker = desk.worker(&[]);
     let id = desk.refund("INV-2026-0104").await;
-    let failing =
-        [StatusCode::INTERNAL_SERVER_ERROR, StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
+    let failing = [
+        StatusCode::INTERNAL_SERVER_ERROR,
+        StatusCode::TOO_MANY_REQUESTS,
+        StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::CONFLICT,
+    ];
     desk.receiver.answer(failing.map(Mood::Refuse));
-    desk.receiver.answer([Mood::Hang, Mood::BreakOff]);
+    desk.receiver.answer([Mood::Hang]);
     desk.approve(&id).await;
     let result = desk.result(&id).await;
     assert_eq!(statuses(&result), [("issue_refund", "done"), ("create_bug_report", "done")], "{result}");
@@ -196,7 +216,8 @@ async fn an_action_that_is_refused_or_tried_in_vain_brings_the_ticket_to_a_perso
     desk.receiver.answer([Mood::Refuse(StatusCode::BAD_GATEWAY); 2]);
     desk.approve(&in_vain).await;
     let result = desk.result(&in_vain).await;
-    assert!(result["actions"][0]["reason"].as_str().unwrap().contains("tried 2 times"), "{result}");
+    let reason = result["actions"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("tried 2 times; outcome unknown: check with the receiver"), "{result}");
     assert_eq!(result["action"], "handoff", "{result}");
     desk.close(worker).await;
 }
@@ -233,16 +254,89 @@ async fn an_edited_checkpoint_is_no_approval() {
         "approved_by": "nobody", "response": "Done.", "late": false, "left": waiting["approvals"][0]["actions"],
         "outcomes": [],
     });
-    let act = async |action: &str, body: Value| {
-        let (status, answer) = desk.app.post(&format!("/tickets/{id}/{action}"), &body).await;
-        assert!(status.is_success(), "{answer}");
-    };
-    act("pause", json!({ "reason": "a test" })).await;
-    let edited = json!({ "finalize": forged });
-    act("resume", json!({ "reason": "a test", "from_step": "finalize", "edited_outputs": edited })).await;
+    desk.set_back(&id, "finalize", &json!({ "finalize": forged })).await;
     desk.reaches(&id, "failed_permanent").await;
     assert_eq!(desk.ticket(&id).await["error_code"], "not_approved");
     assert!(desk.receiver.calls().is_empty());
+    desk.close(worker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edited_checkpoint_brings_back_no_action_that_was_left_out() {
+    let desk = Desk::open(45_000, 4).await;
+    let worker = desk.worker(&[]);
+    let id = desk.refund("INV-2026-0109").await;
+    let (_, waiting) = desk.app.get("/approvals").await;
+    desk.receiver.answer([Mood::Hang]);
+    desk.decide(&id, &json!({ "approved": true, "decided_by": "ada", "actions": ["create_bug_report"] }))
+        .await;
+    desk.receiver.called(1).await;
+    let forged = json!({
+        "approved_by": "ada", "response": "Done.", "late": false, "left": waiting["approvals"][0]["actions"],
+        "outcomes": [],
+    });
+    desk.set_back(&id, "finalize", &json!({ "finalize": forged })).await;
+    desk.reaches(&id, "failed_permanent").await;
+    assert_eq!(desk.ticket(&id).await["error_code"], "not_approved");
+    assert_eq!(desk.receiver.calls().len(), 1, "the refund was declined");
+    desk.close(worker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_counts_by_its_status_however_it_ends() {
+    let desk = Desk::open(1_000, 0).await;
+    let worker = desk.worker(&[]);
+    let id = desk.refund("INV-2026-0110").await;
+    desk.receiver.answer([Mood::Stall, Mood::BreakOff]);
+    desk.approve(&id).await;
+    let result = desk.result(&id).await;
+    assert_eq!(statuses(&result), [("issue_refund", "done"), ("create_bug_report", "done")], "{result}");
+    assert_eq!(result["actions"][0]["http_status"], 200, "{result}");
+    desk.close(worker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_attempt_of_the_step_is_the_last_try_of_its_action() {
+    let desk = Desk::open_told(10_000, 4, "max_attempts = 3\n").await;
+    let worker = desk.worker(&[]);
+    let id = desk.refund("INV-2026-0111").await;
+    desk.receiver.answer([Mood::Refuse(StatusCode::BAD_GATEWAY); 3]);
+    desk.approve(&id).await;
+    let result = desk.result(&id).await;
+    assert_eq!(statuses(&result)[0], ("issue_refund", "failed"), "{result}");
+    assert!(result["actions"][0]["reason"].as_str().unwrap().contains("tried 3 times"), "{result}");
+    assert_eq!(result["action"], "handoff", "{result}");
+    desk.close(worker).await;
+}
+
+/// A receiver answers a key that it knows as the first time: what is new needs a new one, and what is not, the old.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_with_other_parameters_is_another_one_and_says_that_there_was_one() {
+    let desk = Desk::open(45_000, 4).await;
+    let worker = desk.worker(&[]);
+    let id = desk.refund("INV-2026-0112").await;
+    desk.receiver.answer([Mood::Take, Mood::Hang]);
+    desk.approve(&id).await;
+    desk.receiver.called(2).await;
+    let mut entities = desk.ticket(&id).await["result"]["entities"].clone();
+    entities["amounts"][0]["value"] = json!("19.90");
+    desk.set_back(&id, "research", &json!({ "extract": entities })).await;
+    desk.reaches(&id, "awaiting_approval").await;
+    let (_, waiting) = desk.app.get("/approvals").await;
+    let reasons = waiting["approvals"][0]["reasons"].to_string();
+    assert!(
+        reasons.contains("issue_refund was approved before, by ada") && reasons.contains("49.90"),
+        "{reasons}"
+    );
+    desk.decide(&id, &json!({ "approved": true, "decided_by": "bob" })).await;
+    let result = desk.result(&id).await;
+    assert_eq!(statuses(&result), [("issue_refund", "done"), ("create_bug_report", "done")], "{result}");
+    let calls = desk.receiver.calls();
+    let [first, reported, other, reported_again] = calls.as_slice() else { panic!("{calls:?}") };
+    assert_ne!(first.key, other.key);
+    assert_eq!((&reported.key, &reported.body), (&reported_again.key, &reported_again.body));
+    assert_eq!((reported.approved_by.as_str(), reported_again.approved_by.as_str()), ("ada", "bob"));
+    assert_eq!(desk.receiver.done().len(), 3, "two refunds, as approved twice, and one report");
     desk.close(worker).await;
 }
 

@@ -28,6 +28,17 @@ async fn reaches(app: &TestApp, id: &str, status: &str) {
     .await;
 }
 
+async fn is_escalated(app: &TestApp, id: &str) {
+    until("the ticket is escalated", || async {
+        let (_, events) = app.get(&format!("/tickets/{id}/events")).await;
+        events.to_string().contains("approval_escalated") && {
+            let (_, found) = app.get(&format!("/tickets/{id}")).await;
+            found["status"] == "awaiting_approval"
+        }
+    })
+    .await;
+}
+
 /// The priority of the classification and that of the routing, once a person has approved.
 async fn approve(app: &TestApp, id: &str) -> (Value, Value) {
     let decision = json!({ "approved": true, "decided_by": "agent-7" });
@@ -37,7 +48,7 @@ async fn approve(app: &TestApp, id: &str) -> (Value, Value) {
     let (_, events) = app.get(&format!("/tickets/{id}/events")).await;
     let output = |step: &str| -> Value {
         let made = |event: &&Value| event["event_type"] == "step_complete" && event["step_name"] == step;
-        events.as_array().unwrap().iter().find(made).unwrap()["payload"]["output"].clone()
+        events.as_array().unwrap().iter().rfind(made).unwrap()["payload"]["output"].clone()
     };
     let classified = output("classify");
     let priority = classified.pointer("/result/priority").unwrap_or(&classified["priority"]).clone();
@@ -60,15 +71,35 @@ async fn a_decision_is_late_once_the_ticket_was_escalated_and_not_before() {
     assert_eq!(worker.stop().await, 0);
     set_clock(&app, 60).await;
     let worker = app.worker(&[]);
-    until("the ticket is escalated", || async {
-        let (_, events) = app.get(&format!("/tickets/{undecided}/events")).await;
-        events.to_string().contains("approval_escalated") && {
-            let (_, found) = app.get(&format!("/tickets/{undecided}")).await;
-            found["status"] == "awaiting_approval"
-        }
-    })
-    .await;
+    is_escalated(&app, &undecided).await;
     let (classified, routed) = approve(&app, &undecided).await;
+    assert_ne!(classified, routed, "decided after the escalation");
+    assert_eq!(worker.stop().await, 0);
+    app.finish().await;
+}
+
+/// Another draft does not undo that the customer waited.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_on_another_draft_is_late_where_the_first_one_waited_too_long() {
+    let app = TestApp::start().await;
+    let worker = app.worker(&[]);
+    let id = submit_refund(&app, "INV-2026-0045").await;
+    reaches(&app, &id, "awaiting_approval").await;
+    assert_eq!(worker.stop().await, 0);
+    set_clock(&app, 30).await;
+    let worker = app.worker(&[]);
+    is_escalated(&app, &id).await;
+    for left in [2, 1] {
+        let again =
+            json!({ "approved": false, "decided_by": "agent-7", "instructions": "Name the invoice." });
+        let (status, answer) = app.post(&format!("/approvals/{id}/decide"), &again).await;
+        assert!(status.is_success(), "{answer}");
+        until("the next draft waits for a person", || async {
+            app.get("/approvals").await.1["approvals"][0]["redrafts_left"] == left
+        })
+        .await;
+    }
+    let (classified, routed) = approve(&app, &id).await;
     assert_ne!(classified, routed, "decided after the escalation");
     assert_eq!(worker.stop().await, 0);
     app.finish().await;

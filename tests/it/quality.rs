@@ -69,6 +69,31 @@ async fn what_was_trained_is_used_once_the_configuration_names_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_source_is_judged_by_weights_that_have_not_seen_it() {
+    let directory = TempDir::new().unwrap();
+    let (path, file) = (directory.path(), labelled(directory.path()));
+    let learnt = async |arguments: &[&str]| -> Value {
+        let trained = ticketflow(path, &[&["train", &file, "-o", "json"], arguments].concat()).await;
+        assert!(trained.status.success(), "{}", text(&trained.stderr));
+        serde_json::from_slice(&trained.stdout).unwrap()
+    };
+    let from_nothing = learnt(&["--from-scratch"]).await;
+    let from_shipped = learnt(&["--out", "shipped.json"]).await;
+    assert_eq!(from_shipped["left_out"][0]["from_nothing"], false, "{from_shipped}");
+    fs::hard_link(path.join("weights.json"), path.join("before.json")).unwrap();
+    let before = fs::read(path.join("before.json")).unwrap();
+    fs::write(path.join("ticketflow.toml"), "[offline]\nweights = \"weights.json\"\n").unwrap();
+    let again = learnt(&[]).await;
+    assert_eq!(again["left_out"], from_nothing["left_out"], "the weights in use know both sources");
+    assert_eq!(again["held_out"], from_nothing["held_out"]);
+    assert_eq!(again["left_out"][0]["from_nothing"], true);
+    assert_ne!(fs::read(path.join("weights.json")).unwrap(), before);
+    assert_eq!(fs::read(path.join("before.json")).unwrap(), before, "a new file, not one half written");
+    let files = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(files.filter(|name| name.starts_with("weights.json")).count(), 1, "nothing is left beside it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_threshold_that_is_missed_fails_and_stands_in_the_junit_report() {
     let directory = TempDir::new().unwrap();
     let (path, file) = (directory.path(), labelled(directory.path()));
@@ -126,8 +151,24 @@ async fn corrections_of_categories_are_learnt_from() {
     let trained = run(app.command(&["train", "--corrections", "--out", &out])).await;
     assert!(trained.status.success(), "{}", text(&trained.stderr));
     assert!(text(&trained.stderr).contains("12 corrections"), "{}", text(&trained.stderr));
-    let weights: Value = serde_json::from_slice(&fs::read(out).unwrap()).unwrap();
-    assert_eq!(weights["trained_on"], json!({ "corrections": 12 }));
+    let trained_on = || -> Value {
+        let weights: Value = serde_json::from_slice(&fs::read(&out).unwrap()).unwrap();
+        weights["trained_on"].clone()
+    };
+    let sources = trained_on();
+    assert_eq!(sources["corrections"], 12);
+    assert!(sources.as_object().unwrap().len() > 1, "what the weights in use had learnt from: {sources}");
+
+    let gone = "UPDATE tickets SET corrected = jsonb_set(corrected, '{category,new}', '\"gone\"')
+                WHERE id = ANY($1::text[]::uuid[])";
+    sqlx::query(gone).bind(&ids[..2]).execute(&app.pool().await).await.unwrap();
+    let trained = run(app.command(&["train", "--corrections", "--out", &out])).await;
+    let said = text(&trained.stderr);
+    assert!(trained.status.success(), "{said}");
+    assert!(said.contains("2 corrections left out: the taxonomy has no category gone"), "{said}");
+    assert_eq!(trained_on()["corrections"], 10);
+    let back = "UPDATE tickets SET corrected = jsonb_set(corrected, '{category,new}', to_jsonb(category))";
+    sqlx::query(back).execute(&app.pool().await).await.unwrap();
     app.finish().await;
 }
 

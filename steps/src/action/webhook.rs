@@ -1,19 +1,19 @@
 //! Calls a receiver once, and says what its answer means. Repeating is the engine's, by the step's attempts.
 
 use super::declare::Declaration;
-use reqwest::{
-    Client, Response, StatusCode,
-    header::{CONTENT_TYPE, RETRY_AFTER},
-    redirect::Policy,
-};
+use crate::retry_after::retry_after;
+use reqwest::{Client, Response, StatusCode, header::CONTENT_TYPE, redirect::Policy};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::{error::Error, time::Duration};
 use ticketflow_engine::RunId;
 use ticketflow_tickets::triage::{ActionOutcome, ActionStatus, ProposedAction};
+use tokio::time::{Instant, timeout_at};
 
 /// Header with the key by which a receiver knows a repetition.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Header with the person who approved it. Not in the body: another person may approve the same call again.
+const APPROVED_BY: &str = "ticketflow-approved-by";
 /// Header with the signature of the body.
 const SIGNATURE: &str = "ticketflow-signature";
 /// Bytes of an answer that are read.
@@ -29,10 +29,12 @@ pub(crate) struct Call<'a> {
     pub(crate) proposal: &'a ProposedAction,
     pub(crate) ticket: RunId,
     pub(crate) approved_by: &'a str,
-    /// The same for every try of this action for this ticket.
+    /// The same for every try of this action with these parameters for this ticket.
     pub(crate) key: String,
     /// Number of this try, from 1.
     pub(crate) attempt: u32,
+    /// Whether the step may not fail again, however patient the action is.
+    pub(crate) is_last: bool,
 }
 
 /// What a call came to.
@@ -49,12 +51,11 @@ pub(crate) enum Answered {
     },
 }
 
-/// The body, the same for every try, byte for byte.
+/// The body, the same for every call of a key, byte for byte.
 #[derive(Serialize)]
 struct Request<'a> {
     action: &'a str,
     ticket_id: RunId,
-    approved_by: &'a str,
     parameters: &'a Map<String, Value>,
     idempotency_key: &'a str,
 }
@@ -73,24 +74,27 @@ pub(super) fn client() -> reqwest::Result<Client> {
 
 /// Calls.
 pub(super) async fn call(http: &Client, action: &Declaration, call: &Call<'_>) -> Answered {
-    let sent = tokio::time::timeout(action.timeout, send(http, action, call)).await;
-    let answer = match sent {
-        Ok(Ok(answer)) => answer,
+    let deadline = Instant::now() + action.timeout;
+    let response = match timeout_at(deadline, send(http, action, call)).await {
+        Ok(Ok(response)) => response,
         Ok(Err(problem)) => return in_vain(action, call, None, problem),
         Err(_) => {
             let problem = format!("no answer within {} ms", action.timeout.as_millis());
             return in_vain(action, call, None, problem);
         }
     };
+    let answer = read(response, deadline).await;
     let status = answer.status;
     if status.is_success() {
         return Answered::Settled(outcome(call, ActionStatus::Done, Some(&answer), None));
     }
     let problem = format!("the receiver answered {status}");
     match status {
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
-            in_vain(action, call, Some(answer), problem)
-        }
+        // A conflict is how many a receiver answers while an earlier call of the key is still at work.
+        StatusCode::REQUEST_TIMEOUT
+        | StatusCode::CONFLICT
+        | StatusCode::TOO_EARLY
+        | StatusCode::TOO_MANY_REQUESTS => in_vain(action, call, Some(answer), problem),
         status if status.is_server_error() => in_vain(action, call, Some(answer), problem),
         _ => Answered::Settled(outcome(call, ActionStatus::Failed, Some(&answer), Some(problem))),
     }
@@ -98,18 +102,19 @@ pub(super) async fn call(http: &Client, action: &Declaration, call: &Call<'_>) -
 
 /// Tries again, unless it was tried as often as it may be.
 fn in_vain(action: &Declaration, call: &Call<'_>, answer: Option<Answer>, problem: String) -> Answered {
-    if call.attempt < action.attempts() {
+    if call.attempt < action.attempts() && !call.is_last {
         return Answered::Again { problem, after: answer.and_then(|answer| answer.retry_after) };
     }
-    let problem = format!("{problem}; tried {} times", call.attempt);
+    // Any of the tries may have been heard: whoever does it by hand unasked may do it a second time.
+    let tried = call.attempt;
+    let problem = format!("{problem}; tried {tried} times; outcome unknown: check with the receiver");
     Answered::Settled(outcome(call, ActionStatus::Failed, answer.as_ref(), Some(problem)))
 }
 
-async fn send(http: &Client, action: &Declaration, call: &Call<'_>) -> Result<Answer, String> {
+async fn send(http: &Client, action: &Declaration, call: &Call<'_>) -> Result<Response, String> {
     let request = Request {
         action: &action.name,
         ticket_id: call.ticket,
-        approved_by: call.approved_by,
         parameters: &call.proposal.parameters,
         idempotency_key: &call.key,
     };
@@ -120,29 +125,33 @@ async fn send(http: &Client, action: &Declaration, call: &Call<'_>) -> Result<An
         .post(action.url.clone())
         .header(CONTENT_TYPE, "application/json")
         .header(IDEMPOTENCY_KEY, &call.key)
+        .header(APPROVED_BY, line(call.approved_by).as_bytes())
         .header(SIGNATURE, signature)
         .body(body);
-    let response = request.send().await.map_err(unreachable)?;
-    read(response).await.map_err(unreachable)
+    request.send().await.map_err(unreachable)
 }
 
-/// An answer's beginning: it may be as long as it likes.
-async fn read(mut response: Response) -> reqwest::Result<Answer> {
+/// What a header may hold of a name.
+fn line(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).collect()
+}
+
+/// An answer's beginning: it may be as long as it likes, and end as it likes, for its status says what became of the call.
+async fn read(mut response: Response, deadline: Instant) -> Answer {
     let status = response.status();
-    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let retry_after = retry_after.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
+    let retry_after = retry_after(response.headers());
     let mut body = Vec::new();
     while body.len() < MOST_READ {
-        let Some(chunk) = response.chunk().await? else { break };
+        let Ok(Ok(Some(chunk))) = timeout_at(deadline, response.chunk()).await else { break };
         body.extend_from_slice(&chunk[..chunk.len().min(MOST_READ - body.len())]);
     }
     let body = String::from_utf8_lossy(&body);
     let visible = body.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t'));
-    Ok(Answer {
+    Answer {
         status,
         retry_after: retry_after.map(|wait| wait.min(MOST_WAIT)),
         body: visible.take(MOST_KEPT).collect(),
-    })
+    }
 }
 
 /// What came in between, without the URL, which may hold what is no auditor's business.

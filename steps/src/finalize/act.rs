@@ -5,11 +5,10 @@ use crate::{
     action::{Answered, Call},
     provider::offline::Case,
 };
-use ticketflow_engine::{Step as _, StepContext, StepError, StepOutcome};
-use ticketflow_tickets::{
-    approval::ApprovalStatus,
-    triage::{Acting, ActionOutcome, ActionStatus, Conclusion, ProposedAction},
-};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use ticketflow_engine::{RunId, Step as _, StepContext, StepError, StepOutcome};
+use ticketflow_tickets::triage::{Acting, ActionOutcome, ActionStatus, Conclusion, ProposedAction};
 
 impl Finalize {
     /// Does the next of the approved actions.
@@ -34,9 +33,7 @@ impl Finalize {
 
     /// A checkpoint can be put there by an operator; a person's approval cannot.
     async fn check_approved(&self, context: &StepContext, next: &ProposedAction) -> Result<(), StepError> {
-        let asked = self.asked(context).await?;
-        let approved = asked.filter(|asked| asked.status == ApprovalStatus::Approved);
-        if approved.is_some_and(|asked| asked.actions.contains(next)) {
+        if self.asked(context).await?.is_some_and(|asked| asked.approves(next)) {
             return Ok(());
         }
         Err(StepError::fail("not_approved", format!("nobody approved {} with these parameters", next.name)))
@@ -49,10 +46,10 @@ impl Finalize {
         proposal: &ProposedAction,
     ) -> Result<ActionOutcome, StepError> {
         let ticket = context.run_id();
-        // Not the step's own key: whatever leads to a second visit, the action is done once for a ticket.
-        let key = format!("{ticket}/{}", proposal.name);
+        let key = key(ticket, proposal);
         let attempt = u32::try_from(context.attempt()).unwrap_or(1);
-        let call = Call { proposal, ticket, approved_by, key, attempt };
+        let is_last = context.is_last_attempt();
+        let call = Call { proposal, ticket, approved_by, key, attempt, is_last };
         match self.0.policy.actions.call(&call).await {
             Some(Answered::Settled(outcome)) => Ok(outcome),
             Some(Answered::Again { problem, after }) => {
@@ -67,12 +64,21 @@ impl Finalize {
     }
 }
 
+/// Not the step's own key: whatever leads to a second visit, the action is done once for a ticket. With other parameters it
+/// is another action, which a receiver that knows the key would not do.
+pub(super) fn key(ticket: RunId, action: &ProposedAction) -> String {
+    let mut parameters = Value::Object(action.parameters.clone());
+    parameters.sort_all_objects();
+    let hash = Sha256::digest(parameters.to_string());
+    format!("{ticket}/{}/{}", action.name, hex::encode(&hash[..16]))
+}
+
 /// What is to be done, and what whoever approved the reply left out. `approved` are names; none: all.
 pub(super) fn split(
     shown: Vec<ProposedAction>,
     approved: Option<&[String]>,
 ) -> (Vec<ProposedAction>, Vec<ActionOutcome>) {
-    let is_approved = |action: &ProposedAction| approved.is_none_or(|names| names.contains(&action.name));
+    let is_approved = |action: &ProposedAction| action.is_among(approved);
     let (left, declined): (Vec<_>, Vec<_>) = shown.into_iter().partition(is_approved);
     let declined = declined.iter().map(|action| uncalled(action, ActionStatus::Declined, None));
     (left, declined.collect())

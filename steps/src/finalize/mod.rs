@@ -20,12 +20,13 @@ use crate::{
     settings::{Triage, raised},
 };
 use serde_json::json;
+use sqlx::{Postgres, pool::PoolConnection};
 use std::time::Duration;
 use ticketflow_engine::{Arrival, Step, StepContext, StepError, StepOutcome, StoreError};
 use ticketflow_tickets::{
     approval::{self, Approval as Asked, ApprovalRequest},
     ticket::NewTicket,
-    triage::{APPROVAL_ESCALATED, APPROVAL_SIGNAL, Conclusion, SentBack, TriageStep},
+    triage::{APPROVAL_ESCALATED, APPROVAL_SIGNAL, Conclusion, ProposedAction, SentBack, TriageStep},
 };
 
 /// How often people may have a ticket drafted again.
@@ -69,10 +70,10 @@ impl Step for Finalize {
             draft: &drafted.result,
             review: &reviewed.result,
         };
-        let instructions = match last {
+        let (instructions, late) = match last {
             Some(Conclusion::Acting(acting)) => return self.act(context, case, acting).await,
-            Some(Conclusion::SentBack(SentBack { instructions, .. })) => instructions,
-            Some(Conclusion::Resolved(_)) | None => Vec::new(),
+            Some(Conclusion::SentBack(SentBack { instructions, late, .. })) => (instructions, late),
+            Some(Conclusion::Resolved(_)) | None => (Vec::new(), false),
         };
         let desk = Desk { context, case, proposals: self.proposals(&ticket, case), instructions };
         match context.arrival() {
@@ -80,15 +81,16 @@ impl Step for Finalize {
                 Ok(decision) => self.decided(desk, decision).await,
                 Err(error) => {
                     context.note("approval_malformed", json!({ "problem": error.to_string() }));
-                    self.ask(desk, Some(self.0.policy.approval_deadline))
+                    let late = self.is_late(context).await?;
+                    self.ask(desk, self.deadline(late)).await
                 }
             },
             Some(Arrival::TimedOut) => {
                 let priority = raised(case.classification.priority);
                 context.note(APPROVAL_ESCALATED, json!({ "priority": priority }));
-                self.ask(desk, None)
+                self.ask(desk, None).await
             }
-            Some(Arrival::Woke) | None => self.ask(desk, Some(self.0.policy.approval_deadline)),
+            Some(Arrival::Woke) | None => self.ask(desk, self.deadline(late)).await,
         }
     }
 }
@@ -104,8 +106,12 @@ impl Finalize {
     }
 
     /// Waits for a decision, if one is needed.
-    fn ask(&self, desk: Desk<'_>, timeout: Option<Duration>) -> Result<StepOutcome<Conclusion>, StepError> {
-        let Desk { case, proposals, instructions, .. } = desk;
+    async fn ask(
+        &self,
+        desk: Desk<'_>,
+        timeout: Option<Duration>,
+    ) -> Result<StepOutcome<Conclusion>, StepError> {
+        let Desk { context, case, proposals, instructions } = desk;
         let reasons = match needed(case, &self.0.policy.review.approval, proposals.actions.len()) {
             // Whoever sent a draft back wants to see the next one.
             Approval::NotNeeded if !instructions.is_empty() => {
@@ -117,9 +123,10 @@ impl Finalize {
             }
             Approval::Needed(reasons) => reasons,
         };
+        let before = self.approved_before(context, &proposals.actions).await?;
         let request = ApprovalRequest {
             draft: case.draft.text.clone(),
-            reasons: reasons.into_iter().chain(proposals.lacking).collect(),
+            reasons: reasons.into_iter().chain(proposals.lacking).chain(before).collect(),
             actions: proposals.actions,
             redrafts_left: redrafts_left(&instructions),
         };
@@ -130,12 +137,48 @@ impl Finalize {
         Ok(StepOutcome::Wait { signal: APPROVAL_SIGNAL.to_owned(), timeout, about })
     }
 
+    /// Which of the proposed actions were approved before an operator set the ticket back: they may have been done.
+    async fn approved_before(
+        &self,
+        context: &StepContext,
+        proposed: &[ProposedAction],
+    ) -> Result<Vec<String>, StepError> {
+        if proposed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let requests = approval::of_ticket(&mut *self.connect().await?, context.run_id()).await;
+        let requests = requests.map_err(failure::database)?;
+        let approved = requests.iter().flat_map(|asked| {
+            let approved = asked.actions.iter().filter(|action| asked.approves(action));
+            approved.map(move |action| (asked.decided_by.as_deref().unwrap_or("somebody"), action))
+        });
+        let again = approved.filter(|(_, action)| proposed.iter().any(|next| next.name == action.name));
+        let said = again.map(|(by, ProposedAction { name, parameters, .. })| {
+            let parameters = json!(parameters);
+            format!("{name} was approved before, by {by}, with {parameters}: look up whether it was done")
+        });
+        Ok(said.collect())
+    }
+
+    /// Only for a ticket that was escalated is a decision asked for without a deadline.
+    fn deadline(&self, late: bool) -> Option<Duration> {
+        (!late).then_some(self.0.policy.approval_deadline)
+    }
+
+    /// Whether the ticket was escalated before it was decided on.
+    async fn is_late(&self, context: &StepContext) -> Result<bool, StepError> {
+        Ok(self.asked(context).await?.is_some_and(|asked| asked.deadline.is_none()))
+    }
+
     /// The request that was decided on, or is being waited on.
     async fn asked(&self, context: &StepContext) -> Result<Option<Asked>, StepError> {
-        let mut connection = self.0.pool.acquire().await.map_err(|error| {
+        approval::get(&mut *self.connect().await?, context.run_id()).await.map_err(failure::database)
+    }
+
+    async fn connect(&self) -> Result<PoolConnection<Postgres>, StepError> {
+        self.0.pool.acquire().await.map_err(|error| {
             failure::database(StoreError::database("connect to read the request for approval")(error))
-        })?;
-        approval::get(&mut connection, context.run_id()).await.map_err(failure::database)
+        })
     }
 }
 

@@ -23,12 +23,12 @@ impl Finalize {
         let by = decision.decided_by.clone();
         match decision.status() {
             ApprovalStatus::Approved => self.approved(desk, decision).await,
-            ApprovalStatus::SentBack => self.sent_back(desk, decision),
+            ApprovalStatus::SentBack => self.sent_back(desk, decision).await,
             ApprovalStatus::Rejected
             | ApprovalStatus::Pending
             | ApprovalStatus::Expired
             | ApprovalStatus::Superseded => {
-                let late = self.asked(desk.context).await?.is_some_and(|asked| asked.deadline.is_none());
+                let late = self.is_late(desk.context).await?;
                 let resolution = resolve(desk.case, &self.0.taxonomy, Decision::Refused { by });
                 Ok(StepOutcome::Next(Conclusion::Resolved(escalated(resolution, late))))
             }
@@ -41,7 +41,6 @@ impl Finalize {
         decision: ApprovalDecision,
     ) -> Result<StepOutcome<Conclusion>, StepError> {
         let asked = self.asked(desk.context).await?;
-        // Only of an escalated ticket is the decision asked for without a deadline.
         let late = asked.as_ref().is_some_and(|asked| asked.deadline.is_none());
         // What whoever decided was shown, whatever is declared by now.
         let shown = asked.map(|asked| asked.actions).unwrap_or_default();
@@ -55,18 +54,19 @@ impl Finalize {
         Ok(StepOutcome::GoTo(Self::NAME, Conclusion::Acting(acting)))
     }
 
-    fn sent_back(
+    async fn sent_back(
         &self,
         desk: Desk<'_>,
         decision: ApprovalDecision,
     ) -> Result<StepOutcome<Conclusion>, StepError> {
+        let late = self.is_late(desk.context).await?;
         if redrafts_left(&desk.instructions) == 0 {
             desk.context.note("redraft_refused", json!({ "decided_by": decision.decided_by }));
-            return self.ask(desk, Some(self.0.policy.approval_deadline));
+            return self.ask(desk, self.deadline(late)).await;
         }
         let mut instructions = desk.instructions;
         instructions.extend(decision.instructions);
-        let sent_back = SentBack { instructions, sent_back_by: decision.decided_by };
+        let sent_back = SentBack { instructions, sent_back_by: decision.decided_by, late };
         Ok(StepOutcome::GoTo(Draft::NAME, Conclusion::SentBack(sent_back)))
     }
 

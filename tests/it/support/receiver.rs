@@ -9,11 +9,13 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
+use futures::stream::{self, StreamExt as _};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -24,12 +26,16 @@ pub(crate) const SECRET: &str = "a secret of the test";
 /// How it answers one call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Mood {
+    /// It does what it is asked, and says so.
+    Take,
     /// With this status, and nothing is done.
     Refuse(StatusCode),
     /// It does what it is asked, and never answers.
     Hang,
     /// It does what it is asked, and breaks off in the middle of its answer.
     BreakOff,
+    /// It does what it is asked, and never ends its answer.
+    Stall,
 }
 
 /// A call as it came in.
@@ -38,6 +44,7 @@ pub(crate) struct Received {
     pub(crate) key: String,
     pub(crate) body: Vec<u8>,
     pub(crate) is_signed: bool,
+    pub(crate) approved_by: String,
 }
 
 #[derive(Default)]
@@ -151,9 +158,10 @@ async fn receive(State(known): State<Shared>, headers: HeaderMap, body: Bytes) -
     let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
     let key = header("idempotency-key").unwrap_or_default();
     let is_signed = header("ticketflow-signature").is_some_and(|signature| signature == signed(&body));
+    let approved_by = header("ticketflow-approved-by").unwrap_or_default();
     let mood = {
         let mut known = lock(&known);
-        known.calls.push(Received { key: key.clone(), body: body.to_vec(), is_signed });
+        known.calls.push(Received { key: key.clone(), body: body.to_vec(), is_signed, approved_by });
         known.moods.pop_front()
     };
     if let Some(Mood::Refuse(status)) = mood {
@@ -163,12 +171,22 @@ async fn receive(State(known): State<Shared>, headers: HeaderMap, body: Bytes) -
     let first = lock(&known).done.entry(key).or_insert(asked).clone();
     match mood {
         Some(Mood::Hang) => futures::future::pending().await,
-        Some(Mood::BreakOff) => {
-            let broken = futures::stream::iter([Ok("{"), Err(std::io::Error::other("broken off"))]);
-            Body::from_stream(broken).into_response()
+        Some(Mood::BreakOff) => begun(async {
+            // What was written before goes out meanwhile.
+            tokio::task::yield_now().await;
+            Err(io::Error::other("broken off"))
+        }),
+        Some(Mood::Stall) => begun(futures::future::pending()),
+        Some(Mood::Refuse(_) | Mood::Take) | None => {
+            axum::Json(json!({ "done": first["action"] })).into_response()
         }
-        Some(Mood::Refuse(_)) | None => axum::Json(json!({ "done": first["action"] })).into_response(),
     }
+}
+
+/// An answer of which the beginning is sent.
+fn begun(rest: impl Future<Output = io::Result<&'static str>> + Send + 'static) -> Response {
+    let beginning = stream::once(async { Ok("{") });
+    Body::from_stream(beginning.chain(stream::once(rest))).into_response()
 }
 
 fn signed(body: &[u8]) -> String {

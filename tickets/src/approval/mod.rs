@@ -11,4 +11,4 @@ pub use decision::{ApprovalDecision, ApprovalRequest};
 pub use row::Approval;
 pub(crate) use row::{ApprovalRow, load};
 pub use status::ApprovalStatus;
-pub use store::{ApprovalCursor, Pending, get, list_pending};
+pub use store::{ApprovalCursor, Pending, get, list_pending, of_ticket};

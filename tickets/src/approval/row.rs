@@ -65,6 +65,15 @@ pub struct Approval {
     pub redrafts_left: u16,
 }
 
+impl Approval {
+    /// Whether a person, having been shown this action with these parameters, approved it.
+    pub fn approves(&self, action: &ProposedAction) -> bool {
+        self.status == ApprovalStatus::Approved
+            && self.actions.contains(action)
+            && action.is_among(self.approved_actions.as_deref())
+    }
+}
+
 impl TryFrom<ApprovalRow> for Approval {
     type Error = StoreError;
 

@@ -72,6 +72,15 @@ pub async fn list_pending(
     Ok(Pending { approvals, next })
 }
 
+/// Every request of the ticket, in order.
+///
+/// # Errors
+/// If the database is out of reach or a row is corrupt.
+pub async fn of_ticket(connection: &mut PgConnection, ticket: RunId) -> Result<Vec<Approval>, StoreError> {
+    let rows = load(connection, &[ticket]).await.map_err(StoreError::database("read approvals"))?;
+    rows.into_iter().map(Approval::try_from).collect()
+}
+
 /// The ticket's latest request.
 ///
 /// # Errors

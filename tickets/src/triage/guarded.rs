@@ -15,6 +15,13 @@ pub struct ProposedAction {
     pub parameters: Map<String, Value>,
 }
 
+impl ProposedAction {
+    /// Whether it may run, where only these names were approved; none: all.
+    pub fn is_among(&self, approved: Option<&[String]>) -> bool {
+        approved.is_none_or(|names| names.contains(&self.name))
+    }
+}
+
 /// What became of a proposed action.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ActionOutcome {
@@ -43,7 +50,7 @@ closed_words! {
     ActionStatus {
         /// The receiver took it.
         Done => "done",
-        /// It was called in vain: a person has to see to it.
+        /// It was called in vain, or nobody knows: a person has to see to it.
         Failed => "failed",
         /// Whoever approved the reply left it out.
         Declined => "declined",

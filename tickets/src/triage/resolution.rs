@@ -27,6 +27,9 @@ pub struct SentBack {
     pub instructions: Vec<String>,
     /// Who gave that one.
     pub sent_back_by: String,
+    /// Whether the ticket was escalated before.
+    #[serde(default)]
+    pub late: bool,
 }
 
 /// What a person approved, and how far it got.
@@ -116,6 +119,7 @@ mod tests {
         let sent_back = Conclusion::SentBack(SentBack {
             instructions: vec!["shorter".into()],
             sent_back_by: "Ada".into(),
+            late: true,
         });
         let text = serde_json::to_string(&sent_back).unwrap();
         assert_eq!(serde_json::from_str::<Conclusion>(&text).unwrap(), sent_back);

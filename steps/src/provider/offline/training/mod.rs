@@ -5,7 +5,7 @@ mod minimise;
 
 use super::{
     Message, Offline,
-    classify::{Class, Parts, Weights, linear, settled},
+    classify::{Blend, Class, Parts, Weights, linear, settled},
     embedding::Vector,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +15,9 @@ use ticketflow_tickets::taxonomy::Category;
 const FOLDS: usize = 5;
 /// Fewest texts that something can be learnt from.
 const FEWEST: usize = 10;
+
+/// Name of the source that people's corrections are. Which tickets they were made on is not kept.
+pub const CORRECTIONS: &str = "corrections";
 
 /// A labelled text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +50,10 @@ pub struct Training<'a> {
     categories: Vec<Category>,
     sources: Vec<String>,
     rows: Vec<Row>,
+    /// What the fits start from, by category.
     start: Vec<Option<Class>>,
+    /// What that was trained on.
+    known: BTreeMap<String, usize>,
 }
 
 /// A text as the fits see it.
@@ -82,14 +88,14 @@ pub enum TrainingError {
 }
 
 impl<'a> Training<'a> {
-    /// Reads `examples`. Weights to `start` from are moved by few examples only a little.
+    /// Reads `examples`. Weights to `start_from` are moved by few examples only a little.
     ///
     /// # Errors
     /// If they are too few, all of one category, or of a category that the taxonomy does not have.
     pub fn new(
         offline: &'a Offline,
         examples: &[Example],
-        start: Option<&Weights>,
+        start_from: Option<&Weights>,
     ) -> Result<Self, TrainingError> {
         if examples.len() < FEWEST {
             return Err(TrainingError::Few(examples.len()));
@@ -104,9 +110,10 @@ impl<'a> Training<'a> {
                 Err(TrainingError::Alike(categories[first.category].clone()))
             }
             Some(_) | None => {
-                let class = |category| start.and_then(|weights| weights.class(category).cloned());
+                let class = |category| start_from.and_then(|weights| weights.class(category).cloned());
                 let start = categories.iter().map(class).collect();
-                Ok(Self { offline, categories, sources, rows, start })
+                let known = start_from.map(Weights::trained_on).cloned().unwrap_or_default();
+                Ok(Self { offline, categories, sources, rows, start, known })
             }
         }
     }
@@ -121,9 +128,26 @@ impl<'a> Training<'a> {
         self.rows.len()
     }
 
+    /// Whether the weights that are started from may have learnt from a source. Those that learnt from corrections may know
+    /// any ticket.
+    pub fn may_be_known(&self, source: &str) -> bool {
+        [source, CORRECTIONS].into_iter().any(|name| self.known.contains_key(name))
+    }
+
     /// What all the texts teach.
     pub fn weights(&self) -> Weights {
-        self.learn(&self.rows.iter().collect::<Vec<_>>())
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for row in &self.rows {
+            *counts.entry(self.sources[row.source].clone()).or_default() += 1;
+        }
+        let mut trained_on = self.known.clone();
+        for (source, texts) in counts {
+            // Texts of a source that was known are taken for the same ones.
+            let known = trained_on.entry(source).or_default();
+            *known = texts.max(*known);
+        }
+        let (blend, classes) = self.learn(&self.rows.iter().collect::<Vec<_>>(), &self.start);
+        Weights::new(trained_on, blend, classes.into_iter().flatten().collect())
     }
 
     /// Guesses about every fifth text, by what the others teach. Flatters: texts of one source are alike.
@@ -131,14 +155,15 @@ impl<'a> Training<'a> {
         let (left, taught): (Vec<_>, Vec<_>) =
             self.rows.iter().enumerate().partition(|(number, _)| number % FOLDS == 0);
         let taught: Vec<&Row> = taught.into_iter().map(|(_, row)| row).collect();
-        self.guesses(&taught, left.into_iter().map(|(_, row)| row))
+        let left: Vec<&Row> = left.into_iter().map(|(_, row)| row).collect();
+        self.guesses(&taught, &left)
     }
 
     /// Guesses about the texts of a source, by what the other sources teach; none where there is only one.
     pub fn source_left_out(&self, source: &str) -> Option<Vec<Guess>> {
         let (left, taught): (Vec<&Row>, Vec<&Row>) =
             self.rows.iter().partition(|row| self.sources[row.source] == source);
-        (!taught.is_empty()).then(|| self.guesses(&taught, left.into_iter()))
+        (!taught.is_empty()).then(|| self.guesses(&taught, &left))
     }
 
     /// Guesses about the texts of a source by keywords alone.
@@ -147,21 +172,20 @@ impl<'a> Training<'a> {
         rows.map(|row| self.guess(row, &row.counted)).collect()
     }
 
-    fn learn(&self, rows: &[&Row]) -> Weights {
-        let mut trained_on: BTreeMap<String, usize> = BTreeMap::new();
-        for row in rows {
-            *trained_on.entry(self.sources[row.source].clone()).or_default() += 1;
-        }
-        let classes = self.classes(rows).into_iter().flatten().collect();
-        Weights::new(trained_on, fit::blend(&self.unseen(rows)), classes)
+    fn learn(&self, rows: &[&Row], start: &[Option<Class>]) -> (Blend, Vec<Option<Class>>) {
+        (fit::blend(&self.unseen(rows, start)), fit::classes(rows, &self.categories, start))
     }
 
-    fn classes(&self, rows: &[&Row]) -> Vec<Option<Class>> {
-        fit::classes(rows, &self.categories, &self.start)
+    /// `start`, or nothing where that may know these texts.
+    fn not_knowing(&self, rows: &[&Row], start: &[Option<Class>]) -> Vec<Option<Class>> {
+        if rows.iter().any(|row| self.may_be_known(&self.sources[row.source])) {
+            return vec![None; start.len()];
+        }
+        start.to_vec()
     }
 
     /// The evidence about each row, where the linear model has not seen its source; or its fold, when there is but one.
-    fn unseen(&self, rows: &[&Row]) -> Vec<(usize, usize, Parts)> {
+    fn unseen(&self, rows: &[&Row], start: &[Option<Class>]) -> Vec<(usize, usize, Parts)> {
         let one_source = rows.iter().all(|row| row.source == rows[0].source);
         let group = |number: usize, row: &Row| if one_source { number % FOLDS } else { row.source };
         let groups: BTreeSet<usize> =
@@ -171,8 +195,9 @@ impl<'a> Training<'a> {
             let is_left = |(number, row): &(usize, &Row)| group(*number, row) == left_out;
             let (left, taught): (Vec<_>, Vec<_>) = rows.iter().copied().enumerate().partition(is_left);
             let taught: Vec<&Row> = taught.into_iter().map(|(_, row)| row).collect();
-            let classes = self.classes(&taught);
-            unseen.extend(left.into_iter().filter_map(|(_, row)| {
+            let left: Vec<&Row> = left.into_iter().map(|(_, row)| row).collect();
+            let classes = fit::classes(&taught, &self.categories, &self.not_knowing(&left, start));
+            unseen.extend(left.into_iter().filter_map(|row| {
                 let (parts, vector) = row.meaning.as_ref()?;
                 let linear = linear(&classes, vector, &parts.keywords);
                 Some((row.source, row.category, Parts { linear, ..parts.clone() }))
@@ -181,18 +206,16 @@ impl<'a> Training<'a> {
         unseen
     }
 
-    fn guesses<'r>(&self, taught: &[&Row], left: impl Iterator<Item = &'r Row>) -> Vec<Guess> {
-        let weights = self.learn(taught);
-        let classes: Vec<_> =
-            self.categories.iter().map(|category| weights.class(category).cloned()).collect();
-        left.map(|row| match &row.meaning {
+    fn guesses(&self, taught: &[&Row], left: &[&Row]) -> Vec<Guess> {
+        let (blend, classes) = self.learn(taught, &self.not_knowing(left, &self.start));
+        let guess = |row: &&Row| match &row.meaning {
             None => self.guess(row, &row.counted),
             Some((parts, vector)) => {
                 let parts = Parts { linear: linear(&classes, vector, &parts.keywords), ..parts.clone() };
-                self.guess(row, &parts.probabilities(weights.blend()))
+                self.guess(row, &parts.probabilities(blend))
             }
-        })
-        .collect()
+        };
+        left.iter().map(guess).collect()
     }
 
     fn guess(&self, row: &Row, probabilities: &[f64]) -> Guess {
